@@ -1,0 +1,1 @@
+"""Poses: the model, the tracker, landmarks, the skeleton, smoothing and retargeting."""

@@ -1,0 +1,1 @@
+"""The live show. Never imports torch nor training."""

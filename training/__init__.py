@@ -1,0 +1,1 @@
+"""From dance videos to bundles. Needs torch; the stage never imports this."""
