@@ -1,0 +1,343 @@
+"""understudy: learns a dancer from a video, then performs in their place while somebody else dances.
+
+The command line. One function a subcommand; each imports what it needs when it is called, so `understudy live` never
+loads torch and `understudy --help` loads nothing.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from engines.errors import BadInput, Unavailable, UnderstudyError
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand. 0 went well, 1 to 3 are an `UnderstudyError` (its `exit_code`), 130 is Ctrl-C."""
+    args = _parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except UnderstudyError as error:
+        print(f"understudy: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("understudy: stopped; what was finished is kept.", file=sys.stderr)
+        return 130
+
+
+# The stage -----------------------------------------------------------------------------------------------------------
+
+
+def demo(args: argparse.Namespace) -> int:
+    """The webcam, or the built-in dancer where there is none, and the bundled performer that follows."""
+    from live.demo import perform_demo
+
+    return perform_demo(headless=args.headless, seconds=args.seconds, record=args.record, source=args.source)
+
+
+def live(args: argparse.Namespace) -> int:
+    from live.config import live_options
+    from live.show import perform
+
+    given = {name: value for name, value in vars(args).items() if name not in ("run", "config") and value is not None}
+    return perform(live_options(args.config, given))
+
+
+def render(args: argparse.Namespace) -> int:
+    from live.rendering import render as rendered
+
+    rendered(
+        args.bundle,
+        args.source,
+        args.out,
+        size=args.size,
+        side_by_side=args.side_by_side,
+        retarget=args.retarget,
+        smoothing=args.smoothing,
+        mirror=args.mirror,
+        backend=args.backend,
+        precision=args.precision,
+    )
+    return 0
+
+
+def motion_record(args: argparse.Namespace) -> int:
+    from live.motions import recorded_motion
+
+    recorded_motion(args.source, args.out, seconds=args.seconds)
+    return 0
+
+
+def motion_extract(args: argparse.Namespace) -> int:
+    from engines.pose.motion import extracted_motion
+    from engines.progress import bar
+
+    with bar(f"tracking {args.video}") as progress:
+        motion = extracted_motion(args.video, progress=progress)
+    motion.save(args.out)
+    print(f"{args.out}: {len(motion.times)} poses, {motion.times[-1]:.1f} s")
+    return 0
+
+
+def bundles(args: argparse.Namespace) -> int:
+    from engines.bundle import find_bundles, open_bundle
+    from engines.measuring import table
+
+    rows = []
+    for path in find_bundles(args.folders):
+        try:
+            manifest = open_bundle(path).manifest
+        except BadInput as error:
+            rows.append({"bundle": str(path), "what": f"cannot be played: {error}"})
+            continue
+        precisions = "+".join(graph.precision for graph in manifest.graphs) or "atlas"
+        what = f"{manifest.title or manifest.name}: {manifest.method}, {manifest.conditioning}, {manifest.size[0]} px"
+        rows.append({"bundle": str(path), "what": what, "graphs": precisions, "licence": manifest.licence})
+    if not rows:
+        raise BadInput("no bundles found in bundles/ nor in your data folder; export one, or name a folder that holds some")
+    table(rows, title="bundles")
+    return 0
+
+
+def pose_model(args: argparse.Namespace) -> int:
+    from engines.pose.model import pose_model as made
+
+    print(f"pose model: {made(args.kind)}")
+    return 0
+
+
+def doctor(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from engines.doctor import examine
+    from engines.measuring import table, write_json
+
+    findings = [asdict(finding) for finding in examine()]
+    table([{**row, "ok": "yes" if row["ok"] else "NO"} for row in findings], title="doctor")
+    if args.json:
+        write_json(args.json, {"findings": findings})
+    return 0 if all(row["ok"] for row in findings if row["needed"]) else 1
+
+
+def check(args: argparse.Namespace) -> int:
+    from engines.bundle import open_bundle
+    from engines.bundle.checking import check_bundle
+    from engines.measuring import measured_header, table, write_json
+
+    rows = check_bundle(open_bundle(args.bundle))
+    table(rows, title=f"check {args.bundle}")
+    if args.json:
+        write_json(args.json, {**measured_header(), "check": rows})
+    return 0
+
+
+# Training ------------------------------------------------------------------------------------------------------------
+
+
+def pairs(args: argparse.Namespace) -> int:
+    from training.pairs import build_pairs
+
+    build_pairs(
+        args.videos,
+        args.out,
+        size=args.size,
+        fps=args.fps,
+        crop=args.crop,
+        splits=args.splits,
+        aligned=args.aligned,
+        workers=args.workers,
+    )
+    return 0
+
+
+def train(args: argparse.Namespace) -> int:
+    from training.config import load_config
+    from training.loop import train as trained
+
+    config = load_config(args.config, args.set)
+    trained(config, args.pairs, args.out, resume=args.resume, minutes=args.minutes, steps=args.steps)
+    return 0
+
+
+def export(args: argparse.Namespace) -> int:
+    from training.export import export as exported
+
+    exported(args.run_folder, args.out, name=args.name, int8=not args.no_int8)
+    return 0
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    from training.evaluation import evaluate as evaluated
+
+    evaluated(args.bundle, args.pairs, split=args.split, json=args.json, html=args.html)
+    return 0
+
+
+def compare(args: argparse.Namespace) -> int:
+    from training.comparison import compare as compared
+
+    compared(args.pairs, args.configs, minutes=args.minutes, out=args.out)
+    return 0
+
+
+def costume_render(args: argparse.Namespace) -> int:
+    from training.costumes.making import render_pairs
+
+    render_pairs(args.costume, args.out, count=args.count, size=args.size, seed=args.seed, workers=args.workers)
+    return 0
+
+
+# Measuring -----------------------------------------------------------------------------------------------------------
+
+
+def bench_live(args: argparse.Namespace) -> int:
+    from live.bench import bench_live as measured
+
+    measured(bundle=args.bundle, seconds=args.seconds, baseline=not args.no_baseline, json=args.json)
+    return 0
+
+
+# The parser ----------------------------------------------------------------------------------------------------------
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: write WIDTHxHEIGHT, for example 1280x720")
+    return int(height), int(width)
+
+
+def _command(commands: "argparse._SubParsersAction", name: str, run: Command, help: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=help, description=help)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="understudy", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _stage_commands(commands)
+    _training_commands(commands)
+    _measuring_commands(commands)
+    return parser
+
+
+def _stage_commands(commands: "argparse._SubParsersAction") -> None:
+    one = _command(commands, "demo", demo, "perform at once: webcam or built-in dancer, bundled performer")
+    one.add_argument("--headless", action="store_true", help="no window")
+    one.add_argument("--seconds", type=float, help="stop after this long")
+    one.add_argument("--record", type=Path, metavar="FILE.mp4", help="write what is shown")
+    one.add_argument("--source", help="instead of the webcam: a camera, a video file, a motion, or dancer")
+
+    one = _command(commands, "live", live, "perform on stage")
+    one.add_argument("--config", type=Path, help="a TOML of stage settings; what is given here overrides it")
+    one.add_argument("--bundle", dest="bundles", action="append", type=Path, help="a bundle to play; may be repeated")
+    one.add_argument("--source", help="camera number, name or device path; a video file; a motion .npz; or dancer")
+    one.add_argument("--loop", action="store_true", default=None, help="start a video file again at its end")
+    one.add_argument("--headless", action="store_true", default=None, help="no window")
+    one.add_argument("--seconds", type=float, help="stop after this long")
+    one.add_argument("--record", type=Path, metavar="FILE.mp4", help="write what is shown")
+    one.add_argument("--fullscreen", action="store_true", default=None)
+    one.add_argument("--display", type=int, help="which display, from 0")
+    one.add_argument("--window", type=_size, metavar="WxH", help="window size")
+    one.add_argument("--mirror", action="store_true", default=None, help="the performer follows as in a mirror")
+    one.add_argument("--osc-in", type=int, help="UDP port to listen on (7400)")
+    one.add_argument("--osc-out", type=int, help="UDP port to send to (7401)")
+    one.add_argument("--osc-host", help="address to listen on (127.0.0.1)")
+    one.add_argument("--backend", help="auto, openvino, onnxruntime")
+    one.add_argument("--precision", help="auto, f32, bf16, int8")
+
+    one = _command(commands, "render", render, "perform a clip offline, every frame")
+    one.add_argument("--bundle", type=Path, required=True)
+    one.add_argument("--source", required=True, help="a video file, a motion .npz, or dancer")
+    one.add_argument("--out", type=Path, required=True, metavar="OUT.mp4")
+    one.add_argument("--size", type=_size, metavar="WxH", help="output size; the room is never stretched")
+    one.add_argument("--side-by-side", action="store_true", help="source | skeleton | performer")
+    one.add_argument("--retarget", type=float, default=1.0, help="0 keeps the driver's proportions, 1 the learned dancer's")
+    one.add_argument("--smoothing", type=float, default=0.5, help="0 none, 1 much")
+    one.add_argument("--mirror", action="store_true")
+    one.add_argument("--backend", default="auto")
+    one.add_argument("--precision", default="auto")
+
+    motions = commands.add_parser("motion", help="record or extract a motion").add_subparsers(required=True)
+    one = _command(motions, "record", motion_record, "record the landmarks of a camera")
+    one.add_argument("--source", default="0")
+    one.add_argument("--seconds", type=float)
+    one.add_argument("--out", type=Path, required=True, metavar="MOTION.npz")
+    one = _command(motions, "extract", motion_extract, "track a video into a motion")
+    one.add_argument("video", type=Path)
+    one.add_argument("--out", type=Path, required=True, metavar="MOTION.npz")
+
+    one = _command(commands, "bundles", bundles, "list what can be played")
+    one.add_argument("folders", type=Path, nargs="*", help="further folders to look in")
+    one = _command(commands, "pose-model", pose_model, "get the pose model, once")
+    one.add_argument("--kind", choices=("full", "lite", "heavy"), default="full")
+    one = _command(commands, "doctor", doctor, "what this machine has, and what to do about what is missing")
+    one.add_argument("--json", type=Path)
+    one = _command(commands, "check", check, "open a bundle on every backend and compare with its reference")
+    one.add_argument("bundle", type=Path)
+    one.add_argument("--json", type=Path)
+
+
+def _training_commands(commands: "argparse._SubParsersAction") -> None:
+    one = _command(commands, "pairs", pairs, "find the dancer in videos and write training pairs")
+    one.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
+    one.add_argument("--out", type=Path, required=True, metavar="DIR")
+    one.add_argument("--size", type=int, default=512)
+    one.add_argument("--fps", type=float, help="frames kept a second (default: the video's own, up to 30)")
+    one.add_argument("--crop", choices=("static", "none", "follow"), default="static")
+    one.add_argument("--splits", default="68/8/24", help="learn/gap/test in percent of each clip's time")
+    one.add_argument("--aligned", type=Path, metavar="DIR", help="also write side-by-side images for other trainers")
+    one.add_argument("--workers", type=int, default=2)
+
+    one = _command(commands, "train", train, "train a generator on pairs")
+    one.add_argument("config", type=Path)
+    one.add_argument("--pairs", type=Path, required=True)
+    one.add_argument("--out", type=Path, required=True, metavar="RUN")
+    one.add_argument("--resume", action="store_true", help="go on exactly where RUN stopped")
+    one.add_argument("--minutes", type=float)
+    one.add_argument("--steps", type=int)
+    one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a config value")
+
+    one = _command(commands, "export", export, "write a bundle from a run, and prove it")
+    one.add_argument("run_folder", type=Path, metavar="RUN")
+    one.add_argument("--out", type=Path, required=True, metavar="BUNDLE")
+    one.add_argument("--name")
+    one.add_argument("--no-int8", action="store_true")
+
+    one = _command(commands, "evaluate", evaluate, "measure a bundle against held-out pairs")
+    one.add_argument("bundle", type=Path)
+    one.add_argument("--pairs", type=Path, required=True)
+    one.add_argument("--split", default="test", choices=("train", "validation", "test"))
+    one.add_argument("--json", type=Path)
+    one.add_argument("--html", type=Path)
+
+    one = _command(commands, "compare", compare, "train several configs for equal minutes and print one table")
+    one.add_argument("configs", type=Path, nargs="+")
+    one.add_argument("--pairs", type=Path, required=True)
+    one.add_argument("--minutes", type=float, default=8)
+    one.add_argument("--out", type=Path, required=True)
+
+    costumes = commands.add_parser("costume", help="a performer that nobody filmed").add_subparsers(required=True)
+    one = _command(costumes, "render", costume_render, "render training pairs of a costume")
+    one.add_argument("costume", type=Path)
+    one.add_argument("--out", type=Path, required=True)
+    one.add_argument("--count", type=int, default=2000)
+    one.add_argument("--size", type=int, default=512)
+    one.add_argument("--seed", type=int, default=0)
+    one.add_argument("--workers", type=int, default=2)
+
+
+def _measuring_commands(commands: "argparse._SubParsersAction") -> None:
+    benches = commands.add_parser("bench", help="measure, with a baseline in the same run").add_subparsers(required=True)
+    one = _command(benches, "live", bench_live, "rates and latency of the whole show")
+    one.add_argument("--bundle", type=Path)
+    one.add_argument("--seconds", type=float, default=20)
+    one.add_argument("--no-baseline", action="store_true")
+    one.add_argument("--json", type=Path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
