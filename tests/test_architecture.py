@@ -23,7 +23,7 @@ def _python(code: str) -> str:
 
 
 def test_the_stage_loads_neither_torch_nor_training() -> None:
-    names = [name for name in _modules("engines") + _modules("live")]
+    names = _modules("engines") + _modules("live")
     code = (
         "import importlib, sys\n"
         f"for name in {names!r}: importlib.import_module(name)\n"
@@ -33,7 +33,8 @@ def test_the_stage_loads_neither_torch_nor_training() -> None:
 
 
 def test_the_command_line_loads_nothing_before_it_is_asked() -> None:
-    code = "import sys, understudy\nprint([n for n in ('numpy', 'cv2', 'torch', 'mediapipe', 'pygame') if n in sys.modules])"
+    heavy = ("numpy", "cv2", "torch", "mediapipe", "pygame")
+    code = f"import sys, understudy\nprint([name for name in {heavy!r} if name in sys.modules])"
     assert _python(code).strip() == "[]"
 
 
