@@ -1,0 +1,52 @@
+"""How threads of the show hand values over: one slot, the newest wins, nobody waits and nothing queues."""
+
+import threading
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Post(Generic[T]):
+    """A value and its place in the row of all values that were put; the first is number 1."""
+
+    value: T
+    number: int
+
+
+class Latest(Generic[T]):
+    """A one-slot mailbox for one writer and any number of readers, each of which remembers what it has seen.
+
+    Values are shared by reference, so they must be frozen: whoever puts one never touches it again.
+    """
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._post: Post[T] | None = None
+
+    def put(self, value: T) -> None:
+        """Replace whatever is in the slot; never blocks on a reader."""
+        with self._condition:
+            self._post = Post(value, self.count + 1)
+            self._condition.notify_all()
+
+    @property
+    def newest(self) -> Post[T] | None:
+        """What is in the slot now, seen or not; None before the first `put`."""
+        return self._post
+
+    @property
+    def count(self) -> int:
+        """How many values were ever put."""
+        post = self._post
+        return post.number if post else 0
+
+    def after(self, number: int, timeout_s: float) -> Post[T] | None:
+        """The newest value if it came after `number`, waiting up to `timeout_s` for one; None if none came.
+
+        The values that this reader missed are `post.number - number - 1`.
+        """
+        with self._condition:
+            self._condition.wait_for(lambda: self.count > number, timeout_s)
+            return self._post if self.count > number else None
