@@ -1,0 +1,5 @@
+"""Pairs: what a generator is taught from, as a folder. `build_pairs` makes one from videos, `open_pairs` reads it."""
+
+from training.pairs.store import PairSet, PairsHeader, PairsWriter, Row, Shot, open_pairs
+
+__all__ = ["PairSet", "PairsHeader", "PairsWriter", "Row", "Shot", "open_pairs"]
