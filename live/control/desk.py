@@ -103,18 +103,27 @@ def _addressed(address: str) -> list[tuple[Control, bool]]:
     return [found for known, found in _ADDRESSES.items() if pattern and pattern.fullmatch(known)]
 
 
+_TOKEN = re.compile(r"\*+|\?|\[!?[\w-]+\]|\{[^{}]*\}|.", re.DOTALL)
+
+
 def _pattern(address: str) -> re.Pattern[str] | None:
     """An OSC address pattern as a regular expression; what it matches is short, and so is it: its work is bounded."""
-    if re.search(r"\[[^\]]*\[", address):
-        return None
-    text = re.escape(re.sub(r"\*+", "*", address))
-    for wild, plain in ((r"\*", r"[^/]*"), (r"\?", "[^/]"), (r"\[!", "[^"), (r"\[", "["), (r"\]", "]")):
-        text = text.replace(wild, plain)
-    text = re.sub(r"\\\{([^{}]*)\\\}", lambda match: f"(?:{match[1].replace(',', '|')})", text)
     try:
-        return re.compile(text.replace(r"\-", "-"))
+        return re.compile("".join(map(_translated, _TOKEN.findall(address))))
     except re.error:
         return None
+
+
+def _translated(token: str) -> str:
+    if token[0] == "*":
+        return "[^/]*"
+    if token == "?":
+        return "[^/]"
+    if len(token) > 1 and token[0] == "[":
+        return token.replace("[!", "[^")
+    if len(token) > 1 and token[0] == "{":
+        return "(?:" + "|".join(map(re.escape, token[1:-1].split(","))) + ")"
+    return re.escape(token)
 
 
 def _stepped(control: Control, value: Any, step: float) -> Value:

@@ -1,9 +1,10 @@
-"""An OSC input that no packet can hurt: the two known killers of python-osc, bombs, fuzz, and what real senders send."""
+"""An OSC input that no packet can hurt: the two known killers of python-osc, bombs, fuzz, and real senders."""
 
 import json
 import socket
 import struct
 import time
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -92,10 +93,8 @@ def test_python_osc_would_have_slept_on_this_bundle() -> None:
 
 @given(st.binary(max_size=200))
 def test_random_bytes_are_understood_or_refused(datagram: bytes) -> None:
-    try:
+    with suppress(Malformed):
         assert isinstance(messages(datagram), list)
-    except Malformed as error:
-        assert str(error)
 
 
 @given(
