@@ -1,0 +1,160 @@
+"""How large a dancer is and how they are built, measured from landmarks: what retargeting maps a visitor onto.
+
+A *height* here is what a body measures along its bones from ankle to ears when it stands upright; bones are shares of
+it. All are measured in the picture plane plus half of the tracker's depth, which keeps a foreshortened bone from
+vanishing without believing the tracker's worst axis. The idea of a near and a far floor line with a height at each is
+Everybody Dance Now's (Chan et al., 2019, section 4.2); bone shares are what it lacks.
+"""
+
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from engines.images import Size
+from engines.pose.landmarks import Joint, in_heights
+from engines.pose.stance import STANDING
+
+DEPTH = 0.5
+PERCENTILE = 90.0  # the 100th is an outlier of the tracker, the 50th a foreshortened bone
+
+_FACE = list(range(Joint.NOSE, Joint.MOUTH_RIGHT + 1))
+_FEET = [Joint.LEFT_HEEL, Joint.RIGHT_HEEL, Joint.LEFT_FOOT_INDEX, Joint.RIGHT_FOOT_INDEX]
+_PAIRED = {
+    "shoulder": (("LEFT_SHOULDER", "RIGHT_SHOULDER"),),
+    "upper_arm": (("LEFT_SHOULDER", "LEFT_ELBOW"), ("RIGHT_SHOULDER", "RIGHT_ELBOW")),
+    "forearm": (("LEFT_ELBOW", "LEFT_WRIST"), ("RIGHT_ELBOW", "RIGHT_WRIST")),
+    "hand": (("LEFT_WRIST", "LEFT_INDEX"), ("RIGHT_WRIST", "RIGHT_INDEX")),
+    "hip": (("LEFT_HIP", "RIGHT_HIP"),),
+    "thigh": (("LEFT_HIP", "LEFT_KNEE"), ("RIGHT_HIP", "RIGHT_KNEE")),
+    "shin": (("LEFT_KNEE", "LEFT_ANKLE"), ("RIGHT_KNEE", "RIGHT_ANKLE")),
+    "foot": (("LEFT_HEEL", "LEFT_FOOT_INDEX"), ("RIGHT_HEEL", "RIGHT_FOOT_INDEX")),
+}
+BONES = ("torso", "neck", "head", *_PAIRED)
+UPRIGHT = [BONES.index(name) for name in ("torso", "neck", "thigh", "shin")]
+_SEEN = 0.5
+"""Below this visibility a landmark says nothing about a length."""
+
+Heights = Annotated[float, Field(gt=0, le=4)]
+
+
+class Proportions(BaseModel):
+    """A dancer in the square they were learned in; every length and place is in heights of that square.
+
+    `floor_near` and `floor_far` are the y of the floor line where the dancer stood nearest to and farthest from the
+    camera, `height_near` and `height_far` how tall they were there (ankle to ears along the bones), `home` the range
+    of x of their hips, `bones` the length of each bone as a share of the height (shoulder and hip: the whole width).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    floor_near: float = Field(ge=-2, le=3)
+    floor_far: float = Field(ge=-2, le=3)
+    height_near: Heights
+    height_far: Heights
+    home: tuple[float, float]
+    bones: dict[str, Annotated[float, Field(gt=0, le=2)]]
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """`bones` in the order of `BONES`."""
+        return np.array([self.bones[name] for name in BONES])
+
+
+def proportions_of(landmarks: NDArray[np.float32], size: Size) -> Proportions:
+    """Measured over a clip: `landmarks` (T, 33, 4) in the frame (the square) of `size`; frames without a person are
+    NaN.
+
+    Raises ValueError if no frame shows a torso and a leg.
+    """
+    landmarks = np.asarray(landmarks, np.float32)
+    points = in_heights(landmarks, size)
+    lengths = bone_lengths(points, landmarks[..., 3])
+    usable = np.isfinite(lengths[:, UPRIGHT]).all(axis=1)
+    if not usable.any():
+        raise ValueError(
+            f"none of {len(landmarks)} frames shows a whole body to measure; use frames with legs and face"
+        )
+    lengths, points = lengths[usable], points[usable]
+    shares = _shares(lengths)
+    heights = np.array([height_of(row, shares) for row in lengths])
+    feet = points[:, _FEET, 1].max(axis=1)
+    near, far = _ends(heights, feet)
+    hips = points[:, [Joint.LEFT_HIP, Joint.RIGHT_HIP], 0].mean(axis=1)
+    return Proportions(
+        floor_near=near[1],
+        floor_far=far[1],
+        height_near=near[0],
+        height_far=far[0],
+        home=(float(np.percentile(hips, 1)), float(np.percentile(hips, 99))),
+        bones={name: float(share) for name, share in zip(BONES, shares, strict=True)},
+    )
+
+
+def bone_lengths(points: NDArray[np.floating], visibility: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(..., 33, 3) points in heights to (..., 11) lengths in the order of `BONES`, NaN where a bone is not seen.
+
+    Of a pair the longer one counts: it is the less foreshortened.
+    """
+    flat = np.array(points, np.float64)
+    flat[..., 2] *= DEPTH
+    flat[~(visibility >= _SEEN)] = np.nan
+    shoulders = flat[..., [Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER], :].mean(axis=-2)
+    hips = flat[..., [Joint.LEFT_HIP, Joint.RIGHT_HIP], :].mean(axis=-2)
+    ears = flat[..., [Joint.LEFT_EAR, Joint.RIGHT_EAR], :].mean(axis=-2)
+    face = flat[..., _FACE, :] - ears[..., None, :]
+    sides = np.linalg.norm(flat[..., _STARTS, :] - flat[..., _ENDS, :], axis=-1)
+    lengths = [
+        np.linalg.norm(shoulders - hips, axis=-1),
+        np.linalg.norm(ears - shoulders, axis=-1),
+        np.sqrt((face**2).sum(axis=-1).mean(axis=-1)),
+        *(np.fmax(sides[..., a], sides[..., b]) for a, b in _SIDES),
+    ]
+    return np.stack(lengths, axis=-1)
+
+
+def height_of(lengths: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
+    """How tall a body of these shares stands, from the bones of one frame; NaN if no long bone is seen.
+
+    The second longest of torso, thigh, shin and shoulders (each by its share): one bone may be the tracker's mistake,
+    and two are rarely all foreshortened.
+    """
+    guesses = np.sort((lengths / shares)[_TALL])
+    guesses = guesses[np.isfinite(guesses)]
+    return float(guesses[-2:][0]) if len(guesses) else float("nan")
+
+
+_STARTS = [Joint[start] for pairs in _PAIRED.values() for start, _ in pairs]
+_ENDS = [Joint[end] for pairs in _PAIRED.values() for _, end in pairs]
+_SIDES = [(0, 0), (1, 2), (3, 4), (5, 6), (7, 7), (8, 9), (10, 11), (12, 13)]
+_TALL = [BONES.index(name) for name in ("torso", "thigh", "shin", "shoulder")]
+
+
+def _shares(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bones as shares of the height, which itself needs the shares: a few rounds from an ordinary body settle it."""
+    shares = ordinary_shares()
+    for _ in range(5):
+        heights = np.array([height_of(row, shares) for row in lengths])
+        measured = np.nanpercentile(lengths / heights[:, None], PERCENTILE, axis=0)
+        shares = np.where(np.isfinite(measured), np.clip(measured, 0.005, 2), shares)
+        shares /= shares[UPRIGHT].sum()
+    return shares
+
+
+def ordinary_shares() -> NDArray[np.float64]:
+    """The shares of `stance.STANDING`."""
+    lengths = bone_lengths(STANDING, np.ones(33))
+    return lengths / lengths[UPRIGHT].sum()
+
+
+def _ends(heights: NDArray[np.float64], feet: NDArray[np.float64]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """(height, floor) near and far; twice the same where the clip does not show a way towards the camera."""
+    steady = np.array([np.median(heights[max(0, i - 7) : i + 8]) for i in range(len(heights))])
+    near, far = steady >= np.percentile(steady, 80), steady <= np.percentile(steady, 20)
+    ends = [(float(np.median(heights[some])), float(np.percentile(feet[some], 90))) for some in (near, far)]
+    # Nearer is taller and lower in the picture, as long as the camera looks on from above the feet.
+    if ends[0][0] < 1.06 * ends[1][0] or ends[0][1] < ends[1][1] + 0.01:
+        same = (float(np.median(heights)), float(np.percentile(feet, 90)))
+        return same, same
+    return ends[0], ends[1]
