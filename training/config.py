@@ -1,0 +1,174 @@
+"""What a training is: read from a TOML file, checked, frozen.
+
+Every number a run depends on is here, so that a run's folder can say how it was made. `load_config` refuses what it
+does not know; `--set losses.l1=30` overrides one key.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engines.errors import ConfigError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0, le=1000)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GeneratorConfig(Section):
+    kind: Literal["light", "unet", "resnet"] = "light"
+    width: int = Field(default=40, ge=4, le=256, description="channels of the widest-resolution level")
+    blocks: int = Field(default=2, ge=1, le=16, description="light: blocks at the coarsest level; resnet: all of them")
+    downs: int = Field(default=8, ge=2, le=10, description="unet: halvings; 8 as published at 256, 9 at 512")
+    dropout: bool = Field(default=False, description="unet: half of the inner decoder is dropped, as published")
+
+
+class DiscriminatorConfig(Section):
+    kind: Literal["crops", "patch", "none"] = "crops"
+    width: int = Field(default=32, ge=4, le=256)
+    layers: int = Field(default=3, ge=1, le=5, description="stride-2 convolutions")
+    crops: int = Field(default=24, ge=2, le=256, description="crops of the figure a step, real and generated each")
+    crop_share: float = Field(default=0.25, gt=0, le=1, description="side of a crop as a share of the picture's")
+    start_step: int = Field(default=400, ge=0, description="it learns from here on; L1 alone before")
+    ramp_steps: int = Field(default=200, ge=1, description="its say grows over these steps")
+    learning_rate: float = Field(default=1e-3, gt=0, le=0.1)
+    beta2: float = Field(default=0.99, gt=0, lt=1)
+
+
+class LossesConfig(Section):
+    form: Literal["hinge", "least_squares"] = "hinge"
+    l1: Weight = 20
+    edges: Weight = Field(default=0, description="L1 of neighboring pixels' differences")
+    adversarial: Weight = 0.5
+    feature_matching: Weight = 1
+    person: Weight = Field(default=4, description="extra weight of a pixel in the dilated person mask")
+    face: Weight = Field(default=4, description="extra weight in the face's box")
+    hands: Weight = Field(default=4, description="extra weight in the hands' boxes")
+    matte: Weight = Field(default=1, description="the matte follows the person mask weakly, or the true matte")
+    far_matte: Weight = Field(default=10, description="price of matte far from the person")
+
+
+class AugmentationConfig(Section):
+    move_share: Share = Field(default=0.5, description="share of pictures that are moved at all")
+    shift: float = Field(default=0.06, ge=0, le=0.5, description="of the square's side")
+    scale: float = Field(default=0.10, ge=0, le=0.5)
+    rotation_degrees: float = Field(default=5, ge=0, le=45)
+    flip: bool = Field(default=False, description="mirror half of the pictures; a filmed dancer is not symmetric")
+    jitter: float = Field(default=0.002, ge=0, le=0.05, description="sigma of landmark noise, of the square's side")
+    jitter_share: Share = 0.35
+    limb_drop: Share = 0.05
+    line_width: tuple[float, float] = (0.7, 1.4)
+
+
+class ScheduleConfig(Section):
+    steps: int = Field(default=6000, ge=1, description="steps of the whole run; minutes may end it earlier")
+    batch: int = Field(default=4, ge=1, le=256)
+    learning_rate: float = Field(default=5e-4, gt=0, le=0.1)
+    beta1: float = Field(default=0.5, ge=0, lt=1)
+    beta2: float = Field(default=0.99, gt=0, lt=1)
+    decay_from: Share = Field(default=0.5, description="share of the run after which the learning rate falls")
+    decay_to: float = Field(default=0.1, ge=0, le=1, description="what is left of the learning rate at the end")
+    ema: float = Field(default=0.998, ge=0, lt=1)
+    bn_batches: int = Field(
+        default=24, ge=1, le=500, description="batches that re-estimate BatchNorm for the averaged weights"
+    )
+
+
+class RunConfig(Section):
+    sample_minutes: float = Field(default=3, gt=0)
+    checkpoint_minutes: float = Field(default=2, gt=0)
+    keep_checkpoints: int = Field(default=2, ge=1)
+    log_steps: int = Field(default=10, ge=1)
+    sample_rows: int = Field(default=6, ge=1, le=32)
+    memory_gb: float = Field(default=6, gt=0, description="pairs are held decoded in memory up to this much")
+
+
+class TrainingConfig(Section):
+    name: str = "dance"
+    method: Literal["pix2pix"] = "pix2pix"
+    size: int = Field(default=256, ge=32, le=2048, multiple_of=32)
+    output: Literal["auto", "figure", "image"] = Field(
+        default="auto",
+        description="figure: color and matte over the plate; image: all of it; auto: figure if all shots are static",
+    )
+    seed: int = Field(default=1, ge=0)
+    precision: Literal["auto", "f32", "bf16"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    generator: GeneratorConfig = GeneratorConfig()
+    discriminator: DiscriminatorConfig = DiscriminatorConfig()
+    losses: LossesConfig = LossesConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    run: RunConfig = RunConfig()
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainingConfig:
+    """The config in `path` with `overrides` ("losses.l1=30") laid over it.
+
+    Raises ConfigError naming file, key, value and what is allowed.
+    """
+    values = _read(Path(path))
+    for override in overrides:
+        _lay_over(values, override)
+    return config_from(values, str(path))
+
+
+def config_from(values: Mapping[str, Any], origin: str) -> TrainingConfig:
+    """`values` as a checked config; `origin` is named in the sentence of a ConfigError."""
+    try:
+        return TrainingConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_sentence(error, origin)) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such config; those that come with the project are in configs/training") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as a config ({error})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is no TOML: {error}") from None
+
+
+def _lay_over(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {override}: write key=value, for example losses.l1=30")
+    *sections, last = key.strip().split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"--set {override}: {section} is a value and has no keys of its own")
+    values[last] = _value(text.strip())
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _sentence(error: ValidationError, origin: str) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{origin}: unknown key {key}; allowed here: {', '.join(_allowed_keys(first['loc'][:-1]))}"
+    more = f" (and {len(error.errors()) - 1} more)" if len(error.errors()) > 1 else ""
+    found = first["input"]
+    return f"{origin}: {key} is {found!r}, which is not allowed: {first['msg'].lower()}{more}"
+
+
+def _allowed_keys(location: Sequence[int | str]) -> list[str]:
+    model: type[BaseModel] = TrainingConfig
+    for part in location:
+        model = model.model_fields[str(part)].annotation  # type: ignore[assignment]
+    return list(model.model_fields)
