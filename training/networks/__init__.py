@@ -1,0 +1,44 @@
+"""Generators and discriminators, found by name. Pictures are (B, C, H, W) float, -1..1; a matte is 0..1."""
+
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+if TYPE_CHECKING:
+    from training.config import DiscriminatorConfig, GeneratorConfig
+
+
+def generator(config: "GeneratorConfig", channels_in: int = 3, matte: bool = False) -> nn.Module:
+    """A fresh generator: (B, channels_in, H, W) to color, or to color and matte (B, 4, H, W)."""
+    channels_out = 4 if matte else 3
+    match config.kind:
+        case "light":
+            from training.networks.light import Light
+
+            return Light(channels_in, channels_out, config.width, config.blocks)
+        case "unet":
+            from training.networks.unet import UNet
+
+            return UNet(channels_in, channels_out, config.width, config.downs, config.dropout)
+        case "resnet":
+            from training.networks.resnet import ResNet
+
+            return ResNet(channels_in, channels_out, config.width, config.blocks)
+
+
+def discriminator(config: "DiscriminatorConfig", conditioned_channels: int = 3) -> nn.Module | None:
+    """A fresh discriminator, or None. Crops are judged without their condition, whole pictures with it."""
+    from training.networks.patchgan import PatchGAN
+
+    match config.kind:
+        case "none":
+            return None
+        case "crops":
+            return PatchGAN(3, config.width, config.layers)
+        case "patch":
+            return PatchGAN(3 + conditioned_channels, config.width, config.layers)
+
+
+def needed_multiple(config: "GeneratorConfig") -> int:
+    """Height and width of a picture have to be multiples of this."""
+    return {"light": 32, "unet": 2**config.downs, "resnet": 4}[config.kind]

@@ -1,0 +1,35 @@
+"""The few pieces that the generators share."""
+
+import torch
+from torch import Tensor, nn
+
+
+def convolution(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequential:
+    """3x3 convolution, BatchNorm, ReLU: at run time one fused convolution."""
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, 3, stride, 1, bias=False),
+        nn.BatchNorm2d(channels_out),
+        nn.ReLU(inplace=True),
+    )
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions beside an identity (He et al. 2015)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = convolution(channels, channels)
+        self.second = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+        # Starts as the identity, so that a deep stack learns from its first step on (Goyal et al. 2017, section 5.1).
+        nn.init.zeros_(self.norm.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x + self.norm(self.second(self.first(x))))
+
+
+def squashed(raw: Tensor) -> Tensor:
+    """Color to -1..1 and, where there is a fourth channel, matte to 0..1."""
+    if raw.shape[1] == 3:
+        return torch.tanh(raw)
+    return torch.cat([torch.tanh(raw[:, :3]), torch.sigmoid(raw[:, 3:])], dim=1)

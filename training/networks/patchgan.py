@@ -1,0 +1,40 @@
+"""A PatchGAN of any width and depth, over whole pictures or over small crops of the figure.
+
+Three layers of 32 channels over 64-pixel crops learn at once where the usual one sits at chance; BatchNorm is meant to
+see real and generated pictures in one batch.
+"""
+
+from torch import Tensor, nn
+
+
+class PatchGAN(nn.Module):
+    """(B, C, H, W) to patch scores (B, 1, h, w) and the features before them, for feature matching."""
+
+    def __init__(self, channels_in: int, width: int, layers: int) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList()
+        channels = channels_in
+        for level in range(layers):
+            wider = min(width * 2**level, width * 8)
+            stage: list[nn.Module] = [nn.Conv2d(channels, wider, 4, 2, 1, bias=level == 0)]
+            if level:
+                stage.append(nn.BatchNorm2d(wider))
+            stage.append(nn.LeakyReLU(0.2, inplace=True))
+            self.stages.append(nn.Sequential(*stage))
+            channels = wider
+        self.score = nn.Conv2d(channels, 1, 3, 1, 1)
+        self.apply(_he_initialized)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        features = []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return self.score(x), features
+
+
+def _he_initialized(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, a=0.2)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
