@@ -1,0 +1,249 @@
+"""Pairs as batches: decoded once, skeletons drawn on the fly, augmented in landmark space.
+
+A batch is a pure function of the config's seed and the step's number, so a resumed run sees exactly what an unbroken
+one would have seen, whatever thread prepared it.
+
+Moving a figure must not teach the generator to move the wallpaper: where a clean plate is known, only the figure moves
+and the composite's room stays; the seam around a moved figure is nobody's business (weight 0). Without a plate the
+whole frame moves with its landmarks.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import ConfigError, PairsError
+from engines.images import Frame, resized
+from engines.pose.landmarks import Landmarks
+from engines.pose.skeleton import DEFAULT_STYLE, SkeletonStyle, drawn_skeleton
+from training.augmentation import Change, dropped_limbs, fed_landmarks, moved_landmarks, random_change, warped
+from training.config import TrainingConfig
+from training.pairs.store import PairSet, Shot
+from training.regions import far_from, loss_weights
+
+Gray = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One pair at training size. `plate` is the room behind the square, `figure` the true RGBA where it is known."""
+
+    landmarks: Landmarks
+    frame: Frame
+    mask: Gray
+    plate: Frame | None
+    figure: Frame | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step sees: pictures (B, S, S, C) uint8, `weight` (B, S, S) float32, `far` (B, S, S) uint8, 0 or 1.
+
+    `crops` is (n, 3) int64: picture, top and left of each square that the discriminator judges.
+    """
+
+    conditioning: NDArray[np.uint8]
+    real: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+    weight: NDArray[np.float32]
+    far: NDArray[np.uint8]
+    plate: NDArray[np.uint8] | None
+    figure: NDArray[np.uint8] | None
+    crops: NDArray[np.int64]
+
+
+class Examples:
+    """The pairs of one run, decoded once and kept in memory as uint8 when they fit, else read each time."""
+
+    def __init__(self, pairs: PairSet, config: TrainingConfig) -> None:
+        self.pairs, self.config = pairs, config
+        if config.size > min(pairs.header.size):
+            raise ConfigError(
+                f"size is {config.size}, but the pairs in {pairs.folder} are {pairs.header.size[0]} pixels; "
+                f"set size={pairs.header.size[0]} or less, or build the pairs larger"
+            )
+        self.figure = _learns_figure(pairs, config)
+        self.style: SkeletonStyle = _style(pairs)
+        self.train = self._usable("train")
+        self.validation = self._usable("validation")
+        self.test = self._usable("test")
+        if not len(self.train):
+            raise PairsError(f"{pairs.folder}: holds no pairs to learn from for output {self.output!r}.")
+        self._plates = {shot.id: self._plate(shot) for shot in pairs.header.shots} if self.figure else {}
+        self._kept: dict[int, Example] = {}
+        if self._bytes() < config.run.memory_gb * 1e9:
+            with ThreadPoolExecutor(os.cpu_count()) as threads:
+                wanted = [int(i) for i in np.concatenate([self.train, self.validation])]
+                self._kept = dict(zip(wanted, threads.map(self._read, wanted), strict=True))
+
+    @property
+    def output(self) -> str:
+        return "figure" if self.figure else "image"
+
+    def batch(self, step: int) -> Batch:
+        """The augmented batch of training step `step`."""
+        config = self.config
+        rng = np.random.default_rng([config.seed, step])
+        chosen = [self._nth(step * config.schedule.batch + k) for k in range(config.schedule.batch)]
+        return self._batch([self._augmented(self[i], rng) for i in chosen], rng)
+
+    def plain(self, indices: Sequence[int]) -> Batch:
+        """These pairs as they are: for samples, BatchNorm statistics, export and validation."""
+        examples = [self[int(i)] for i in indices]
+        drawn = [self.conditioning(example.landmarks) for example in examples]
+        weights = [loss_weights(e.landmarks, e.mask, self.config.losses) for e in examples]
+        return self._batch(list(zip(examples, drawn, weights, strict=True)), np.random.default_rng(0))
+
+    def conditioning(self, landmarks: Landmarks, width: float = 1.0) -> Frame:
+        return drawn_skeleton(landmarks, (self.config.size, self.config.size), self.style, width)
+
+    def spread(self, indices: NDArray[np.int64], count: int) -> list[int]:
+        """`count` of `indices`, evenly spread; all of them where there are fewer."""
+        if len(indices) <= count:
+            return [int(i) for i in indices]
+        return [int(indices[k]) for k in np.linspace(0, len(indices) - 1, count).round().astype(int)]
+
+    def plate_of(self, i: int) -> Frame | None:
+        return self._plates[self.pairs.shot(i).id] if self.figure else None
+
+    def __getitem__(self, i: int) -> Example:
+        return self._kept[i] if i in self._kept else self._read(i)
+
+    def _nth(self, position: int) -> int:
+        epoch, place = divmod(position, len(self.train))
+        return int(self.train[np.random.default_rng([self.config.seed, 1, epoch]).permutation(len(self.train))[place]])
+
+    def _usable(self, split: str) -> NDArray[np.int64]:
+        indices = self.pairs.split(split)  # type: ignore[arg-type]
+        if not self.figure:
+            return indices
+        return np.array([i for i in indices if _has_plate(self.pairs.shot(int(i)))], np.int64)
+
+    def _read(self, i: int) -> Example:
+        size = (self.config.size, self.config.size)
+        figure = self.pairs.figure(i) if self.figure else None
+        return Example(
+            landmarks=self.pairs.landmarks[i],
+            frame=resized(self.pairs.frame(i), size),
+            mask=resized(self.pairs.mask(i), size),
+            plate=self.plate_of(i),
+            figure=None if figure is None else _resized_alpha(figure, size),
+        )
+
+    def _plate(self, shot: Shot) -> Frame | None:
+        square = self.pairs.plate_square(shot)
+        return None if square is None else resized(square, (self.config.size, self.config.size))
+
+    def _bytes(self) -> int:
+        channels = 4 + (4 if self.figure and self.pairs.header.true_alpha else 0)
+        return (len(self.train) + len(self.validation)) * self.config.size**2 * channels
+
+    def _augmented(self, example: Example, rng: np.random.Generator) -> tuple[Example, Frame, NDArray[np.float32]]:
+        config = self.config.augmentation
+        change = random_change(config, rng)
+        width = float(rng.uniform(*config.line_width))
+        if change is not None:
+            example, care = _moved(example, change)
+        else:
+            care = None
+        fed = dropped_limbs(fed_landmarks(example.landmarks, config, rng), config.limb_drop, rng)
+        weight = loss_weights(example.landmarks, example.mask, self.config.losses)
+        return example, self.conditioning(fed, width), weight if care is None else weight * care
+
+    def _batch(self, made: list[tuple[Example, Frame, NDArray[np.float32]]], rng: np.random.Generator) -> Batch:
+        examples = [example for example, _, _ in made]
+        plates = [example.plate for example in examples if example.plate is not None]
+        figures = [example.figure for example in examples if example.figure is not None]
+        return Batch(
+            conditioning=np.stack([drawn for _, drawn, _ in made]),
+            real=np.stack([example.frame for example in examples]),
+            mask=np.stack([example.mask for example in examples]),
+            weight=np.stack([weight for _, _, weight in made]),
+            far=np.stack([far_from(example.mask, example.landmarks) for example in examples]),
+            plate=np.stack(plates) if self.figure else None,
+            figure=np.stack(figures) if figures else None,
+            crops=self._crops([example.landmarks for example in examples], rng),
+        )
+
+    def _crops(self, landmarks: list[Landmarks], rng: np.random.Generator) -> NDArray[np.int64]:
+        size, config = self.config.size, self.config.discriminator
+        side = crop_side(self.config)
+        which = np.arange(config.crops) % len(landmarks)
+        joints = rng.integers(0, landmarks[0].shape[0], config.crops)
+        centers = np.stack([landmarks[b][j, 1::-1] for b, j in zip(which, joints, strict=True)]) * size
+        centers += rng.normal(0, side / 8, centers.shape)
+        corners = np.clip(np.round(centers - side / 2), 0, size - side).astype(np.int64)
+        return np.concatenate([which[:, None], corners], axis=1)
+
+
+def crop_side(config: TrainingConfig) -> int:
+    """Side of a discriminator's crop in pixels: a multiple of 8, so that its strides come out even."""
+    return min(config.size, max(16, round(config.size * config.discriminator.crop_share / 8) * 8))
+
+
+def _moved(example: Example, change: Change) -> tuple[Example, NDArray[np.float32]]:
+    """The example after `change`, and what of it may be judged (1) or is a seam (0)."""
+    landmarks = moved_landmarks(example.landmarks, change)
+    if example.figure is not None and example.plate is not None:
+        figure = warped(_premultiplied(example.figure), change, border=cv2.BORDER_CONSTANT)
+        alpha = figure[..., 3]
+        frame = _laid_over(figure, example.plate)
+        moved = Example(landmarks, frame, alpha, example.plate, _unpremultiplied(figure))
+        return moved, np.ones(alpha.shape, np.float32)
+    frame = warped(example.frame, change, border=cv2.BORDER_REPLICATE)
+    mask = warped(example.mask, change, border=cv2.BORDER_CONSTANT)
+    inside = warped(np.full_like(example.mask, 255), change, border=cv2.BORDER_CONSTANT) > 250
+    if example.plate is None:
+        return Example(landmarks, frame, mask, None, None), inside.astype(np.float32)
+    reach = max(3, round(mask.shape[0] * 0.02) | 1)
+    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    around = cv2.dilate(mask, ball)
+    soft = cv2.blur(around, (reach, reach)).astype(np.float32)[..., None] / 255
+    laid = (frame * soft + example.plate * (1 - soft)).round().astype(np.uint8)
+    seam = (cv2.dilate(around, ball) > 8) & (cv2.erode(mask, ball) < 128)
+    return Example(landmarks, laid, mask, example.plate, None), (~seam).astype(np.float32)
+
+
+def _learns_figure(pairs: PairSet, config: TrainingConfig) -> bool:
+    held = [_has_plate(shot) for shot in pairs.header.shots]
+    if config.output == "figure" and not any(held):
+        raise ConfigError(
+            f"output is 'figure', but no shot in {pairs.folder} has a still camera and a plate; set output='image'"
+        )
+    return config.output != "image" and bool(held) and (config.output == "figure" or all(held))
+
+
+def _has_plate(shot: Shot) -> bool:
+    return shot.static and shot.plate is not None
+
+
+def _style(pairs: PairSet) -> SkeletonStyle:
+    style = pairs.header.skeleton
+    if style is None:
+        return DEFAULT_STYLE
+    return style if isinstance(style, SkeletonStyle) else SkeletonStyle.model_validate(style)
+
+
+def _premultiplied(figure: Frame) -> Frame:
+    alpha = figure[..., 3:].astype(np.uint16)
+    return np.concatenate([((figure[..., :3] * alpha + 127) // 255).astype(np.uint8), figure[..., 3:]], axis=-1)
+
+
+def _unpremultiplied(figure: Frame) -> Frame:
+    alpha = np.maximum(figure[..., 3:].astype(np.uint16), 1)
+    color = np.minimum((figure[..., :3].astype(np.uint16) * 255 + alpha // 2) // alpha, 255).astype(np.uint8)
+    return np.concatenate([color, figure[..., 3:]], axis=-1)
+
+
+def _laid_over(premultiplied: Frame, plate: Frame) -> Frame:
+    rest = 255 - premultiplied[..., 3:].astype(np.uint16)
+    return np.minimum(premultiplied[..., :3] + (plate * rest + 127) // 255, 255).astype(np.uint8)
+
+
+def _resized_alpha(figure: Frame, size: tuple[int, int]) -> Frame:
+    return figure if figure.shape[:2] == size else _unpremultiplied(resized(_premultiplied(figure), size))
