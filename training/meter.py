@@ -1,0 +1,47 @@
+"""What a person sees while it trains: step, images a second, losses, time left, the newest sample sheet."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from training.loop import Run
+
+
+class Meter:
+    """A progress bar on stderr; where that is no terminal, a line per sample sheet."""
+
+    def __init__(self, run: "Run", share: "Callable[[Run], float]", shown: bool) -> None:
+        self._run, self._share = run, share
+        self._console = Console(stderr=True, quiet=not shown)
+        columns = (TextColumn("{task.description}"), BarColumn(None), TimeRemainingColumn())
+        self._bars = Progress(*columns, console=self._console, disable=not (shown and self._console.is_terminal))
+        self._task = self._bars.add_task("training", total=1.0)
+        self._counted = (time.monotonic(), run.step)
+
+    def losses(self, said: dict[str, float]) -> None:
+        then, step = self._counted
+        self._counted = (time.monotonic(), self._run.step)
+        rate = (self._run.step - step) * self._run.config.schedule.batch / max(1e-9, self._counted[0] - then)
+        figures = "  ".join(f"{name} {value:.3f}" for name, value in said.items())
+        text = f"step {self._run.step}  {rate:.1f} images/s  {figures}"
+        self._bars.update(self._task, completed=self._share(self._run), description=text)
+
+    def sampled(self, path: Path, validation: float | None) -> None:
+        held_out = "" if validation is None else f", figure {validation:.1f} levels off on held-out pairs"
+        minutes = self._run.trained_s / 60
+        self._console.print(f"step {self._run.step} after {minutes:.1f} min{held_out}: {path}", highlight=False)
+
+    def __enter__(self) -> "Meter":
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()

@@ -1,0 +1,149 @@
+"""pix2pix (Isola et al. 2017), fitted to a dancer in a room that stands still.
+
+The generator gives color and matte, laid over the clean plate (or the whole picture where the camera moves). L1 counts
+more on the person, face and hands. The discriminator judges many small crops of the figure without the skeleton,
+real and generated in one batch, once L1 has had a head start: that one learns where the usual one sits at chance.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from training.averaging import averaged_copy, follow, reestimate_norms
+from training.config import TrainingConfig
+from training.datasets import Batch, Examples, crop_side
+from training.devices import autocast, picture_tensor, placed
+from training.losses import FORMS, composited, cut_out, edge_l1, feature_distance, matte_gap, weighted_l1
+from training.networks import discriminator, generator
+
+
+class Pix2Pix:
+    def __init__(self, config: TrainingConfig, figure: bool, device: torch.device) -> None:
+        self.config, self.figure, self.device = config, figure, device
+        self._generator = placed(generator(config.generator, matte=figure), device)
+        self._average = averaged_copy(self._generator)
+        self._discriminator = discriminator(config.discriminator)
+        self._form = FORMS[config.losses.form]
+        schedule, judge = config.schedule, config.discriminator
+        self.networks: Mapping[str, nn.Module] = {"generator": self._generator, "average": self._average}
+        self.optimizers: Mapping[str, torch.optim.Optimizer] = {
+            "generator": torch.optim.Adam(
+                self._generator.parameters(), schedule.learning_rate, (schedule.beta1, schedule.beta2)
+            )
+        }
+        if self._discriminator is not None:
+            placed(self._discriminator, device)
+            self.networks = {**self.networks, "discriminator": self._discriminator}
+            adam = torch.optim.Adam(self._discriminator.parameters(), judge.learning_rate, (0.5, judge.beta2))
+            self.optimizers = {**self.optimizers, "discriminator": adam}
+
+    def step(self, batch: Batch, step: int, progress: float) -> dict[str, Tensor]:
+        self._generator.train()
+        self._set_learning_rates(progress)
+        conditioning, real = self._pictures(batch.conditioning), self._pictures(batch.real)
+        with autocast(self.config, self.device):
+            raw = self._generator(conditioning)
+        raw = raw.float()
+        shown = self._shown(raw, batch)
+        losses = self._reconstruction(raw, shown, real, batch)
+        if self._discriminator is not None and step >= self.config.discriminator.start_step:
+            views_real, views_fake = self._views(real, conditioning, batch), self._views(shown, conditioning, batch)
+            judged = self._judge(self._discriminator, views_real, views_fake.detach())
+            _update(self.optimizers["discriminator"], judged)
+            losses = losses | self._fool(self._discriminator, views_real, views_fake, step)
+        total = torch.stack(list(losses.values())).sum()
+        _update(self.optimizers["generator"], total)
+        follow(self._average, self._generator, self.config.schedule.ema, step)
+        said = {name: loss.detach() for name, loss in losses.items()} | {"total": total.detach()}
+        return said | ({"discriminator": judged.detach()} if "adversarial" in losses else {})
+
+    def performer(self, examples: Examples) -> nn.Module:
+        schedule = self.config.schedule
+        indices = examples.spread(examples.train, schedule.bn_batches * schedule.batch)
+        copy = averaged_copy(self._average)
+        batches = (indices[k : k + schedule.batch] for k in range(0, len(indices), schedule.batch))
+        reestimate_norms(copy, (self._pictures(examples.plain(some).conditioning) for some in batches if len(some) > 1))
+        return copy
+
+    @torch.no_grad()
+    def picture(self, generator: nn.Module, batch: Batch) -> Tensor:
+        return self._shown(generator(self._pictures(batch.conditioning)).float(), batch)
+
+    def _reconstruction(self, raw: Tensor, shown: Tensor, real: Tensor, batch: Batch) -> dict[str, Tensor]:
+        weights = self.config.losses
+        weight = torch.from_numpy(batch.weight).to(self.device)[:, None]
+        if batch.figure is not None:
+            losses = self._true_figure(raw, batch.figure, weight)
+        else:
+            losses = {"l1": weights.l1 * weighted_l1(shown, real, weight)}
+        if weights.edges:
+            losses["edges"] = weights.edges * edge_l1(shown, real, weight)
+        if self.figure and batch.figure is None:
+            losses["matte"] = self._matte(raw[:, 3:], batch)
+        return losses
+
+    def _true_figure(self, raw: Tensor, figure: NDArray[np.uint8], weight: Tensor) -> dict[str, Tensor]:
+        """Color premultiplied by the matte, and the matte itself, against the rendered truth."""
+        truth = picture_tensor(figure, self.device)
+        matte = (truth[:, 3:] + 1) / 2
+        # Premultiplied in 0..1, where nothing is black; the factor 2 keeps the scale of -1..1 pictures.
+        color = 2 * weighted_l1((raw[:, :3] + 1) / 2 * raw[:, 3:], (truth[:, :3] + 1) / 2 * matte, weight)
+        losses = self.config.losses
+        return {"l1": losses.l1 * color, "matte": losses.l1 * losses.matte * weighted_l1(raw[:, 3:], matte, weight)}
+
+    def _matte(self, matte: Tensor, batch: Batch) -> Tensor:
+        """The person mask is a weak guide: nothing is asked of its unsure border; far from it a matte costs."""
+        mask = torch.from_numpy(batch.mask).to(self.device)[:, None].float() / 255
+        far = torch.from_numpy(batch.far).to(self.device)[:, None].float()
+        return (
+            self.config.losses.matte * matte_gap(matte, mask, far) + self.config.losses.far_matte * (matte * far).mean()
+        )
+
+    def _judge(self, judge: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        with autocast(self.config, self.device):
+            scores, _ = judge.train()(torch.cat([real, fake]))
+        of_real, of_fake = scores.float().chunk(2)
+        return self._form.judge(of_real, of_fake)
+
+    def _fool(self, judge: nn.Module, real: Tensor, fake: Tensor, step: int) -> dict[str, Tensor]:
+        config = self.config
+        judge.requires_grad_(False)
+        with autocast(config, self.device):
+            scores, features = judge(torch.cat([real, fake]))
+        judge.requires_grad_(True)
+        halves = [feature.chunk(2) for feature in features]
+        matched = feature_distance([fake for _, fake in halves], [real.detach() for real, _ in halves])
+        ramp = min(1.0, (step + 1 - config.discriminator.start_step) / config.discriminator.ramp_steps)
+        return {
+            "adversarial": ramp * config.losses.adversarial * self._form.fool(scores.float().chunk(2)[1]),
+            "features": ramp * config.losses.feature_matching * matched,
+        }
+
+    def _views(self, pictures: Tensor, conditioning: Tensor, batch: Batch) -> Tensor:
+        if self.config.discriminator.kind == "patch":
+            return torch.cat([conditioning, pictures], dim=1)
+        return cut_out(pictures, torch.from_numpy(batch.crops), crop_side(self.config))
+
+    def _shown(self, raw: Tensor, batch: Batch) -> Tensor:
+        return composited(raw, self._pictures(batch.plate)) if batch.plate is not None else raw
+
+    def _pictures(self, pictures: NDArray[np.uint8]) -> Tensor:
+        return picture_tensor(pictures, self.device)
+
+    def _set_learning_rates(self, progress: float) -> None:
+        schedule = self.config.schedule
+        falls = max(0.0, progress - schedule.decay_from) / max(1e-9, 1 - schedule.decay_from)
+        share = 1 - min(1.0, falls) * (1 - schedule.decay_to)
+        rates = {"generator": schedule.learning_rate, "discriminator": self.config.discriminator.learning_rate}
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = rates[name] * share
+
+
+def _update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
