@@ -92,13 +92,15 @@ def proportions_of(landmarks: NDArray[np.float32], size: Size) -> Proportions:
     )
 
 
-def bone_lengths(points: NDArray[np.floating], visibility: NDArray[np.floating]) -> NDArray[np.float64]:
+def bone_lengths(
+    points: NDArray[np.floating], visibility: NDArray[np.floating], depth: float = DEPTH
+) -> NDArray[np.float64]:
     """(..., 33, 3) points in heights to (..., 11) lengths in the order of `BONES`, NaN where a bone is not seen.
 
-    Of a pair the longer one counts: it is the less foreshortened.
+    Of a pair the longer one counts: it is the less foreshortened. `depth` is the share of z that is believed.
     """
     flat = np.array(points, np.float64)
-    flat[..., 2] *= DEPTH
+    flat[..., 2] *= depth
     flat[~(visibility >= _SEEN)] = np.nan
     shoulders = flat[..., [Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER], :].mean(axis=-2)
     hips = flat[..., [Joint.LEFT_HIP, Joint.RIGHT_HIP], :].mean(axis=-2)
