@@ -1,0 +1,58 @@
+"""What the operator sees over the picture: figures on F1, keys on H, and what is broken, always. Text only, no drawing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+HINT_S = 8.0
+HINT = (
+    "B blackout   M mirror   ← → camera / performer   N next performer   F full screen   F1 figures   H keys   Q quit"
+)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How the show does, lately. Rates a second, latency from capture to flip in milliseconds (NaN before any)."""
+
+    source_hz: float = 0.0
+    tracker_hz: float = 0.0
+    engine_hz: float = 0.0
+    display_hz: float = 0.0
+    latency_p50_ms: float = float("nan")
+    latency_p95_ms: float = float("nan")
+    dropped: int = 0
+    """Source frames that no picture was made of."""
+    presence: float = 0.0
+    source: str = ""
+    performer: str = ""
+    engine: str = ""
+    recording: str = ""
+
+
+class Overlay:
+    """The lines to draw now. Faults are shown whether figures are asked for or not: nothing falls back silently."""
+
+    def __init__(self, start_s: float) -> None:
+        self._hint_until_s = start_s + HINT_S
+        self._shows_figures = False
+
+    def toggle_figures(self) -> None:
+        self._shows_figures = not self._shows_figures
+
+    def toggle_hint(self, now_s: float) -> None:
+        self._hint_until_s = now_s if now_s < self._hint_until_s else float("inf")
+
+    def lines(self, figures: Figures, faults: Mapping[str, str], now_s: float) -> tuple[str, ...]:
+        shown = [HINT] if now_s < self._hint_until_s else []
+        if self._shows_figures:
+            shown += _figure_lines(figures)
+        return (*shown, *(f"! {part}: {sentence}" for part, sentence in faults.items()))
+
+
+def _figure_lines(figures: Figures) -> list[str]:
+    lines = [
+        f"source {figures.source_hz:.0f}   pose {figures.tracker_hz:.0f}   performer {figures.engine_hz:.0f}   "
+        f"display {figures.display_hz:.0f} a second",
+        f"capture to flip {figures.latency_p50_ms:.0f} ms, p95 {figures.latency_p95_ms:.0f} ms   "
+        f"dropped {figures.dropped}   " + ("somebody" if figures.presence > 0 else "nobody") + " in view",
+    ]
+    return lines + [line for line in (figures.source, figures.performer, figures.engine, figures.recording) if line]

@@ -1,0 +1,117 @@
+"""Where frames come from: a camera, a video file, a motion, the built-in dancer."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from engines.errors import BadInput
+from engines.images import Frame, Size
+from engines.pose.landmarks import Landmarks
+
+
+@dataclass(frozen=True)
+class Captured:
+    """One frame and when it was there, in seconds of the show's clock. Never changed after it was made.
+
+    `landmarks` only where the source knows the pose itself (a motion): then nobody needs to look for it.
+    """
+
+    frame: Frame
+    captured_s: float
+    landmarks: Landmarks | None = None
+
+
+class Source(Protocol):
+    """Live frames. `read` waits for the next one; None is the end. Raises `SourceLost` when it stops unasked."""
+
+    said: str
+    """What it is, for people: name, size, measured rate."""
+    is_mirror: bool
+    """Whether the person in front of it is the one who watches."""
+
+    def read(self) -> Captured | None: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """What somebody asked for, resolved as far as it can be without opening anything."""
+
+    kind: str
+    name: str
+    loop: bool = False
+    camera_size: Size = (720, 1280)
+    camera_fps: float = 30.0
+
+
+def source_spec(text: str, loop: bool = False, camera_size: Size = (720, 1280), camera_fps: float = 30.0) -> SourceSpec:
+    """Understands `auto`, `dancer`, `puppet:MOTION.npz`, a motion, a video file, a camera number, name or device path.
+
+    Raises `BadInput` for a file that is not there.
+    """
+    kind, name = _kind_of(text)
+    return SourceSpec(kind, name, loop, camera_size, camera_fps)
+
+
+def open_source(spec: SourceSpec) -> Source:
+    """Opened and ready to read; raises `Unavailable` or `VideoError`."""
+    return _OPENERS[spec.kind](spec)
+
+
+def is_reel(spec: SourceSpec) -> bool:
+    """Whether every frame can be had offline, as fast as it can be made."""
+    return spec.kind in ("video", "motion", "puppet", "dancer")
+
+
+def _kind_of(text: str) -> tuple[str, str]:
+    if text in ("auto", "dancer"):
+        return text, text
+    if text.startswith("puppet:"):
+        return "puppet", _existing(text.removeprefix("puppet:"))
+    if text.isdigit() or re.match(r"/dev/|\\\\", text):
+        return "camera", text
+    if text.endswith(".npz"):
+        return "motion", _existing(text)
+    if Path(text).exists() or Path(text).suffix or "/" in text:
+        return "video", _existing(text)
+    return "camera", text
+
+
+def _existing(name: str) -> str:
+    if not Path(name).is_file():
+        raise BadInput(f"{name}: there is no such file; name a video, a motion .npz, a camera or dancer")
+    return name
+
+
+def _camera(spec: SourceSpec) -> Source:
+    from live.sources.camera import Camera
+
+    return Camera(spec.name, spec.camera_size, spec.camera_fps)
+
+
+def _reel(spec: SourceSpec) -> Source:
+    from live.sources.reels import Played, open_reel
+
+    return Played(open_reel(spec), loop=spec.loop)
+
+
+def _auto(spec: SourceSpec) -> Source:
+    from engines.errors import Unavailable
+    from live.sources.camera import Camera
+
+    try:
+        return Camera("0", spec.camera_size, spec.camera_fps)
+    except Unavailable:
+        return _reel(SourceSpec("dancer", "dancer"))
+
+
+_OPENERS: dict[str, Callable[[SourceSpec], Source]] = {
+    "auto": _auto,
+    "camera": _camera,
+    "video": _reel,
+    "motion": _reel,
+    "puppet": _reel,
+    "dancer": _reel,
+}
