@@ -131,7 +131,8 @@ def _walk_tensor(data: memoryview, outline: Outline) -> str:
 
 
 def _port(data: memoryview) -> tuple[str, str, tuple[int, ...]]:
-    name, dtype, shape = "", "of no type", ()
+    name, dtype = "", "of no type"
+    shape: tuple[int, ...] = ()
     for number, value in _fields(data):
         if number == 1:
             name = _text(value)

@@ -115,9 +115,7 @@ class Manifest(_Frozen):
         if precisions and "f32" not in precisions:
             raise ValueError("graphs hold no f32 graph; the float32 graph is the reference of all others")
         if self.conditioning in FROM_LANDMARKS and (self.skeleton is None or not self.skeleton_hash):
-            raise ValueError(
-                f"conditioning {self.conditioning!r} is drawn from landmarks: skeleton and its hash needed"
-            )
+            raise ValueError(f"conditioning {self.conditioning!r} needs the skeleton style and its hash")
         return self
 
     def input(self, name: str) -> Port | None:

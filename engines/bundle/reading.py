@@ -76,7 +76,7 @@ class Bundle:
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         if decoded is None:
             raise BundleError(f"{self.label}: {name} is no picture that opens; export the bundle again")
-        frame = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
+        frame = np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
         frame.flags.writeable = False
         return frame
 
@@ -167,9 +167,7 @@ def checked_file(manifest: Manifest, files: Mapping[str, bytes], name: str, labe
         raise BundleError(f"{label}: {name} is missing; export or copy the bundle again")
     data = files[name]
     if hashlib.sha256(data).hexdigest() != manifest.files[name]:
-        raise BundleError(
-            f"{label}: {name} is not the file that was exported (its hash differs); copy the bundle again"
-        )
+        raise BundleError(f"{label}: {name} is not what was exported (its hash differs); copy the bundle again")
     return data
 
 
@@ -237,6 +235,8 @@ def _check_skeleton(manifest: Manifest, label: str) -> None:
 
 def _check_plate(bundle: Bundle) -> None:
     if "plate.png" not in bundle:
+        if bundle.manifest.plate_at != (0, 0):
+            raise BundleError(f"{bundle.label} says where its square lies in plate.png, but holds none")
         return
     data = bundle.read("plate.png")
     height, width = _check_picture(data, bundle.label, "plate.png")
@@ -256,7 +256,5 @@ def _check_picture(data: bytes, label: str, name: str) -> tuple[int, int]:
         raise BundleError(f"{label}: {name} is no PNG that opens; export the bundle again")
     width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
     if not 0 < width * height <= PICTURE_LIMIT:
-        raise BundleError(
-            f"{label}: {name} claims {height} x {width} pixels; at most {PICTURE_LIMIT >> 20} Mi are read"
-        )
+        raise BundleError(f"{label}: {name} claims {height} x {width} pixels; at most {PICTURE_LIMIT >> 20} Mi are")
     return height, width

@@ -1,0 +1,111 @@
+"""What a generator looks at: one function a kind, used on stage, by `render` and by training alike.
+
+A kind turns a scene into a picture of the size and channels that the port asks for, or into None when there is nothing
+to look at. No generator is ever fed black for want of anything better.
+"""
+
+from collections.abc import Callable, Mapping
+
+import cv2
+import numpy as np
+
+from engines.bundle import Manifest, Port
+from engines.errors import BundleError
+from engines.images import Frame, Size, covering
+from engines.pose.skeleton import drawn_skeleton
+from engines.scene import Scene
+
+Kind = Callable[[Scene, Manifest, Size], np.ndarray | None]
+
+# Canny's thresholds on a picture blurred by this much: the outlines of a body and its clothes, without the weave.
+EDGE_BLUR = 1.4
+EDGE_THRESHOLDS = (60, 140)
+
+
+def gray(frame: Frame, size: Size) -> np.ndarray:
+    """(H, W, 1): the middle of the frame, without its colors."""
+    return cv2.cvtColor(covering(frame, size), cv2.COLOR_RGB2GRAY)[..., None]
+
+
+def edges(frame: Frame, size: Size) -> np.ndarray:
+    """(H, W, 1): its outlines, white on black."""
+    soft = cv2.GaussianBlur(gray(frame, size), (0, 0), EDGE_BLUR)
+    return cv2.Canny(soft, *EDGE_THRESHOLDS)[..., None]
+
+
+def _skeleton(scene: Scene, manifest: Manifest, size: Size) -> np.ndarray | None:
+    if scene.landmarks is None or manifest.skeleton is None:
+        return None
+    return drawn_skeleton(scene.landmarks, size, manifest.skeleton)
+
+
+def _frame(scene: Scene, _manifest: Manifest, size: Size) -> np.ndarray | None:
+    return None if scene.frame is None else covering(scene.frame, size)
+
+
+def _gray(scene: Scene, _manifest: Manifest, size: Size) -> np.ndarray | None:
+    return None if scene.frame is None else gray(scene.frame, size)
+
+
+def _edges(scene: Scene, _manifest: Manifest, size: Size) -> np.ndarray | None:
+    return None if scene.frame is None else edges(scene.frame, size)
+
+
+# Kind: how it is made, and the channels it has; one channel is repeated for a port that asks for three.
+KINDS: dict[str, tuple[Kind, int]] = {
+    "skeleton": (_skeleton, 3),
+    "frame": (_frame, 3),
+    "gray": (_gray, 1),
+    "edges": (_edges, 1),
+}
+
+# These look at nothing but themselves.
+BLIND = ("previous", "none")
+
+
+def conditioned(scene: Scene, manifest: Manifest) -> dict[str, np.ndarray] | None:
+    """The inputs of one tick but for what is fed back, or None when there is nothing to look at."""
+    inputs = _knobs(scene.knobs, manifest)
+    port = manifest.input("conditioning")
+    if port is None or manifest.conditioning in BLIND:
+        return inputs
+    kind, _ = KINDS[manifest.conditioning]
+    height, width, channels = port.shape
+    picture = kind(scene, manifest, (height, width))
+    if picture is None:
+        return None
+    inputs["conditioning"] = picture if picture.shape[2] == channels else np.repeat(picture, channels, axis=2)
+    return inputs
+
+
+def fed_back(manifest: Manifest) -> tuple[Port, ...]:
+    """The input ports that take the generator's own last picture."""
+    names = ("previous", "conditioning") if manifest.conditioning == "previous" else ("previous",)
+    return tuple(port for port in manifest.inputs if port.name in names)
+
+
+def check_inputs(manifest: Manifest, label: str) -> None:
+    """Refuse a bundle with an input that nothing here can fill. Raises `BundleError`."""
+    kind = manifest.conditioning
+    if kind not in KINDS and kind not in BLIND:
+        raise BundleError(f"{label} is conditioned on {kind!r}, which this understudy cannot draw; update it")
+    filled = {port.name for port in fed_back(manifest)} | {knob.name for knob in manifest.knobs}
+    for port in manifest.inputs:
+        if port.name in filled:
+            continue
+        if port.name != "conditioning" or kind in BLIND:
+            raise BundleError(f"{label} has an input {port.name!r}, which this understudy cannot fill; update it")
+        channels = KINDS[kind][1]
+        if port.dtype != "uint8" or len(port.shape) != 3 or port.shape[2] not in (channels, 3):
+            raise BundleError(
+                f"{label}: input 'conditioning' is {port.dtype} {port.shape}; "
+                f"{kind!r} gives uint8 (height, width, {channels}); export the bundle again"
+            )
+
+
+def _knobs(turned: Mapping[str, float], manifest: Manifest) -> dict[str, np.ndarray]:
+    """Every knob's value, within its range."""
+    return {
+        knob.name: np.array([min(max(turned.get(knob.name, knob.default), knob.low), knob.high)], np.float32)
+        for knob in manifest.knobs
+    }

@@ -1,0 +1,177 @@
+"""Small real generators and bundles: ONNX graphs of a handful of nodes that compute what a test can compute too."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from engines.bundle import Bundle, Graph, Knob, Manifest, Port, made_bundle
+from engines.pose.skeleton import DEFAULT_STYLE, style_hash
+
+Weights = dict[str, NDArray]
+
+
+def model(nodes: Sequence, inputs: Sequence, outputs: Sequence, weights: Weights, opset: int = 18) -> bytes:
+    """A serialized ONNX model of these nodes."""
+    kept = [numpy_helper.from_array(value, name) for name, value in weights.items()]
+    graph = helper.make_graph(list(nodes), "generator", list(inputs), list(outputs), kept)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    made.ir_version = 9
+    onnx.checker.check_model(made)
+    return made.SerializeToString()
+
+
+def picture(name: str, shape: Sequence[int]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.UINT8, list(shape))
+
+
+def number(name: str) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1])
+
+
+def head(source: str, out: str) -> list:
+    """uint8 (H, W, C) -> float (1, C, H, W) in 0..1."""
+    return [
+        helper.make_node("Cast", [source], [f"{out}_f"], to=TensorProto.FLOAT),
+        helper.make_node("Div", [f"{out}_f", "levels"], [f"{out}_u"]),
+        helper.make_node("Transpose", [f"{out}_u"], [f"{out}_t"], perm=[2, 0, 1]),
+        helper.make_node("Unsqueeze", [f"{out}_t", "batch_axis"], [out]),
+    ]
+
+
+def tail(source: str, out: str) -> list:
+    """float (1, C, H, W) in 0..1 -> uint8 (H, W, C), rounded and clipped before the cast."""
+    return [
+        helper.make_node("Squeeze", [source, "batch_axis"], [f"{out}_s"]),
+        helper.make_node("Transpose", [f"{out}_s"], [f"{out}_t"], perm=[1, 2, 0]),
+        helper.make_node("Mul", [f"{out}_t", "levels"], [f"{out}_l"]),
+        helper.make_node("Round", [f"{out}_l"], [f"{out}_r"]),
+        helper.make_node("Clip", [f"{out}_r", "black", "levels_top"], [f"{out}_c"]),
+        helper.make_node("Cast", [f"{out}_c"], [out], to=TensorProto.UINT8),
+    ]
+
+
+def shared_weights() -> Weights:
+    return {
+        "levels": np.float32(255),
+        "levels_top": np.float32(255),
+        "black": np.float32(0),
+        "batch_axis": np.array([0], np.int64),
+    }
+
+
+def figure_graph(size: int = 64, seed: int = 0, knob: bool = False, output: str = "figure") -> bytes:
+    """conditioning (S, S, 3) -> 3 x 3 convolution -> figure (S, S, 4) or image (S, S, 3), with an optional knob."""
+    channels = {"figure": 4, "image": 3}[output]
+    rng = np.random.default_rng(seed)
+    weights = {
+        **shared_weights(),
+        "kernel": rng.normal(0, 0.25, (channels, 3, 3, 3)).astype(np.float32),
+        "bias": rng.uniform(0.2, 0.6, channels).astype(np.float32),
+    }
+    nodes = head("conditioning", "x")
+    nodes.append(helper.make_node("Conv", ["x", "kernel", "bias"], ["y"], pads=[1, 1, 1, 1]))
+    last = "y"
+    if knob:
+        nodes.append(helper.make_node("Mul", ["y", "strength"], ["z"]))
+        last = "z"
+    nodes += tail(last, output)
+    inputs = [picture("conditioning", (size, size, 3))] + ([number("strength")] if knob else [])
+    return model(nodes, inputs, [picture(output, (size, size, channels))], weights)
+
+
+def recurrent_graph(size: int = 64, output: str = "image") -> bytes:
+    """Half the conditioning (its first channels) and half the previous picture: remembers, and forgets by halves."""
+    channels = {"figure": 4, "image": 3}[output]
+    spread = np.zeros((channels, 3, 1, 1), np.float32)
+    spread[:3, :, 0, 0] = np.eye(3)
+    spread[3:] = 1 / 3
+    weights = {**shared_weights(), "half": np.float32(0.5), "spread": spread}
+    nodes = [
+        *head("conditioning", "x"),
+        *head("previous", "p"),
+        helper.make_node("Conv", ["x", "spread"], ["wide"]),
+        helper.make_node("Add", ["wide", "p"], ["sum"]),
+        helper.make_node("Mul", ["sum", "half"], ["mean"]),
+        *tail("mean", output),
+    ]
+    inputs = [picture("conditioning", (size, size, 3)), picture("previous", (size, size, channels))]
+    return model(nodes, inputs, [picture(output, (size, size, channels))], weights)
+
+
+def manifest(size: int = 64, **changes: object) -> Manifest:
+    """A manifest for `figure_graph(size)`; `changes` replace its fields."""
+    fields: dict[str, object] = {
+        "name": "fake",
+        "method": "pix2pix",
+        "conditioning": "skeleton",
+        "size": (size, size),
+        "inputs": (Port(name="conditioning", shape=(size, size, 3), dtype="uint8"),),
+        "outputs": (Port(name="figure", shape=(size, size, 4), dtype="uint8"),),
+        "finish": "over_plate",
+        "graphs": (Graph(file="generator.onnx", precision="f32"),),
+        "skeleton": DEFAULT_STYLE,
+        "skeleton_hash": style_hash(DEFAULT_STYLE),
+        "proportions": None,
+        "fps": 25.0,
+    }
+    return Manifest.model_validate({**fields, **changes})
+
+
+def png(image: NDArray[np.uint8]) -> bytes:
+    """An RGB picture as PNG bytes."""
+    import cv2
+
+    return cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
+def room(size: int = 64, seed: int = 3) -> NDArray[np.uint8]:
+    """A plate larger than the square: (S + 16, S + 32, 3)."""
+    return np.random.default_rng(seed).integers(0, 256, (size + 16, size + 32, 3), dtype=np.uint8)
+
+
+def figure_bundle(size: int = 64, seed: int = 0, plate: bool = True, **changes: object) -> Bundle:
+    """RGBA over a plate, as the light generator is exported; in memory."""
+    files = {"generator.onnx": figure_graph(size, seed)}
+    if plate:
+        files["plate.png"] = png(room(size))
+        changes.setdefault("plate_at", (8, 20))
+    return made_bundle(manifest(size, **changes), files)
+
+
+def image_bundle(size: int = 64, seed: int = 0, **changes: object) -> Bundle:
+    """RGB without a plate."""
+    outputs = (Port(name="image", shape=(size, size, 3), dtype="uint8"),)
+    described = manifest(size, outputs=outputs, finish="none", **changes)
+    return made_bundle(described, {"generator.onnx": figure_graph(size, seed, output="image")})
+
+
+def recurrent_bundle(size: int = 64, output: str = "image", **changes: object) -> Bundle:
+    """A generator that looks at its own last picture too."""
+    channels = {"figure": 4, "image": 3}[output]
+    described = manifest(
+        size,
+        inputs=(
+            Port(name="conditioning", shape=(size, size, 3), dtype="uint8"),
+            Port(name="previous", shape=(size, size, channels), dtype="uint8"),
+        ),
+        outputs=(Port(name=output, shape=(size, size, channels), dtype="uint8"),),
+        finish={"figure": "over_plate", "image": "none"}[output],
+        **changes,
+    )
+    return made_bundle(described, {"generator.onnx": recurrent_graph(size, output)})
+
+
+def knob_bundle(size: int = 64) -> Bundle:
+    """A generator with one knob, `strength`, that scales its picture."""
+    described = manifest(
+        size,
+        inputs=(
+            Port(name="conditioning", shape=(size, size, 3), dtype="uint8"),
+            Port(name="strength", shape=(1,), dtype="float32"),
+        ),
+        knobs=(Knob(name="strength", low=0, high=1, default=1),),
+    )
+    return made_bundle(described, {"generator.onnx": figure_graph(size, knob=True)})
