@@ -151,12 +151,9 @@ def ordinary_shares() -> NDArray[np.float64]:
 
 
 def _ends(heights: NDArray[np.float64], feet: NDArray[np.float64]) -> tuple[tuple[float, float], tuple[float, float]]:
-    """(height, floor) near and far; twice the same where the clip does not show a way towards the camera."""
-    steady = np.array([np.median(heights[max(0, i - 7) : i + 8]) for i in range(len(heights))])
-    near, far = steady >= np.percentile(steady, 80), steady <= np.percentile(steady, 20)
-    ends = [(float(np.median(heights[some])), float(np.percentile(feet[some], 90))) for some in (near, far)]
-    # Nearer is taller and lower in the picture, as long as the camera looks on from above the feet.
-    if ends[0][0] < 1.06 * ends[1][0] or ends[0][1] < ends[1][1] + 0.01:
-        same = (float(np.median(heights)), float(np.percentile(feet, 90)))
-        return same, same
-    return ends[0], ends[1]
+    """(height, floor) near and far: the ends of what the dancer did, but for the measure's own outliers."""
+    around = [slice(max(0, i - 15), i + 16) for i in range(len(heights))]
+    steady = [float(np.median(heights[some])) for some in around]
+    floors = [float(np.percentile(feet[some], 90)) for some in around]
+    far, near = ((float(np.percentile(steady, share)), float(np.percentile(floors, share))) for share in (5, 95))
+    return near, far

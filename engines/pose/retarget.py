@@ -1,9 +1,11 @@
 """A visitor's pose on the trained dancer's body, place and size.
 
-A generator has only seen one body on one floor. So a visitor is moved to that floor and scaled to that height, both
-interpolated between near and far as in Everybody Dance Now (but causally: nothing here looks ahead), and then every
-bone is lengthened or shortened in the ratio of the two bodies, from the hips outward. Ratios are between running
-robust lengths and not between frames, so a foreshortened arm stays foreshortened.
+A generator has only seen one body on one floor. So a visitor is scaled into the dancer's heights and moved onto the
+dancer's floor. Everybody Dance Now does this once per clip, knowing all of it; here nothing looks ahead: visitors
+move as they do, and are drawn along as on a leash where they would leave what the dancer did, nearer or farther, to
+the left or right. Then every bone is lengthened or shortened in the ratio of the two bodies, from the hips outward.
+Ratios are between running robust lengths and not between frames, so a foreshortened arm stays foreshortened, and the
+dancer herself stays as she is.
 """
 
 import math
@@ -17,14 +19,17 @@ from engines.pose.landmarks import Joint, Landmarks, from_heights, in_heights
 from engines.pose.proportions import BONES, UPRIGHT, Proportions, bone_lengths, height_of
 
 FLOOR_WINDOW_S = 3.0
-_LONGEST_STEP_S = 0.1  # a stall is no reason for a jump
+_LONGEST_STEP_S = 0.25  # a stall is no reason for a jump
 _SETTLING_S = 1.0  # for so long the first sight of a visitor may still be corrected
-_TALLER_S, _SHORTER_S = 0.25, 1.0  # a body looks shorter in many ways and taller in none
-_BONE_RATE = 0.4  # a second: how fast a running bone length goes to its 90th percentile
+_HEIGHT_S = 0.5
+# How fast a running bone length goes to its 90th percentile, a second: at first, and once it has been seen for long.
+_LEARNING, _LEARNED = 0.4, 0.06
 _ODDEST = 1.6  # no visitor's bone differs more than that from the dancer's, as a share of the height
-_RATIO_S, _FLOOR_S, _AMOUNT_S = 0.4, 0.15, 0.3
+_SURE = 0.1  # a bone that differs by this share does differ
+_RATIO_S, _FLOOR_S, _GAIN_S, _AMOUNT_S = 0.4, 0.15, 1.5, 0.3
 _BELOW_FLOOR = 0.06  # heights: one foot may stand so much nearer to the camera than the floor line
 _LEASH = 0.03  # heights beyond the dancer's home
+_SIZE_LEASH = 1.04  # beyond the dancer's heights, because a height is not measured better than that
 
 _FEET = [Joint.LEFT_HEEL, Joint.RIGHT_HEEL, Joint.LEFT_FOOT_INDEX, Joint.RIGHT_FOOT_INDEX]
 _HIPS = [Joint.LEFT_HIP, Joint.RIGHT_HIP]
@@ -51,7 +56,8 @@ class Retargeter:
     """Follows one visitor and gives their pose as the dancer of `proportions` would take it; one per visitor and
     bundle.
 
-    Time must not run backward; after a pause longer than a tenth of a second it goes on as if that long had passed.
+    After a pause longer than a quarter of a second it goes on as if that long had passed, and when time runs backward
+    (a clip begins again) as if none had; another visitor needs `reset`.
     """
 
     def __init__(self, proportions: Proportions) -> None:
@@ -64,12 +70,12 @@ class Retargeter:
         self._then: float | None = None
         self._age = 0.0
         self._height = math.nan
-        self._range = (math.nan, math.nan)
+        self._gain = math.nan
         self._shares = self._dancer_shares.copy()
         self._ratios = np.ones(len(BONES))
         self._feet: deque[tuple[float, float]] = deque()
         self._floor = math.nan
-        self._leash = 0.0
+        self._shift = (0.0, 0.0)
         self._amount = math.nan
 
     def __call__(self, landmarks: Landmarks, source_size: Size, time_s: float, amount: float = 1.0) -> Landmarks:
@@ -83,13 +89,13 @@ class Retargeter:
         self._look(points, landmarks[:, 3], step)
         foot = float(points[_FEET, 1].max())
         self._stand(foot, time_s, step)
-        self._amount = _toward(self._amount, min(1.0, max(0.0, amount)), step, _AMOUNT_S)
-        height, floor = self._place()
-        scale = height / self._height
-        posed = _rebuilt(points, 1 + self._amount * (self._ratios - 1)) * scale
-        lift = max((self._floor - foot) * scale, -_BELOW_FLOOR * height)
-        posed[:, 1] += floor - lift - posed[_FEET, 1].max()
-        posed[:, 0] += self._across((float(points[_HIPS, 0].mean()) - source_size[1] / source_size[0] / 2) * scale)
+        self._amount = _toward(self._amount, _held(amount, 0.0, 1.0), step, _AMOUNT_S)
+        x = float(points[_HIPS, 0].mean()) - source_size[1] / source_size[0] / 2
+        across, down = self._led(x, step)
+        posed = _rebuilt(points, self._blended_ratios()) * self._gain
+        posed[:, 0] += 0.5 + x * self._gain + across
+        lowest = self._dancer.floor_near + _BELOW_FLOOR * self._dancer.height_near
+        posed[:, 1] += min(foot * self._gain + down, lowest) - posed[_FEET, 1].max()
         return from_heights(posed.astype(np.float32), np.nan_to_num(landmarks[:, 3]), (1, 1))
 
     def _step(self, time_s: float) -> float:
@@ -99,30 +105,26 @@ class Retargeter:
         return step
 
     def _look(self, points: NDArray[np.float64], visibility: NDArray[np.float32], step: float) -> None:
-        """Update the visitor's height, bones, and range of heights."""
+        """Update the visitor's height and bones."""
         lengths = bone_lengths(points, visibility)
         seen = height_of(lengths, self._shares)
         if not math.isfinite(seen) or seen < 1e-3:
             seen = self._height if math.isfinite(self._height) else self._dancer.height_near
-        self._height = _toward(self._height, seen, step, _TALLER_S if seen > self._height else _SHORTER_S)
+        self._height = _toward(self._height, seen, step, _HEIGHT_S)
         # Where the tracker itself says that a bone points at the camera, it tells nothing about being short.
         flat, deep = (bone_lengths(points, visibility, depth) for depth in (0.0, 1.0))
         across = np.clip((np.nan_to_num(flat / np.maximum(deep, 1e-6)) - 0.75) / 0.15, 0, 1)
         self._measure(lengths, across, step)
         self._height = max(self._height, 1e-3)
-        low, high = self._range
-        if self._age < _SETTLING_S:
-            low, high = self._dancer.height_far, self._dancer.height_near
-            moved = min(max(self._height, low), high)
-            low, high = low * self._height / moved, high * self._height / moved
-        self._range = min(low, self._height), max(high, self._height)
 
     def _measure(self, lengths: NDArray[np.float64], across: NDArray[np.float64], step: float) -> None:
-        """Move each running bone share toward its 90th percentile, down only as far as the bone lies `across` the view."""
+        """Move each running bone share toward its 90th percentile, down only as far as the bone lies `across` the
+        view."""
         ratio = lengths / (self._shares * self._height)
         ratio = np.where(np.isfinite(ratio) & (ratio > 0), ratio, 1.0)
-        up = np.minimum(0.9 * _BONE_RATE * step, np.log(np.maximum(ratio, 1)))
-        down = np.minimum(0.1 * _BONE_RATE * step * across, -np.log(np.minimum(ratio, 1)))
+        rate = max(_LEARNING / (1 + self._age / 3), _LEARNED) * step
+        up = np.minimum(0.9 * rate, np.log(np.maximum(ratio, 1)))
+        down = np.minimum(0.1 * rate * across, -np.log(np.minimum(ratio, 1)))
         self._shares = np.clip(
             self._shares * np.exp(up - down), self._dancer_shares / _ODDEST, self._dancer_shares * _ODDEST
         )
@@ -137,30 +139,36 @@ class Retargeter:
         """Update the visitor's floor: where their lower foot was lowest in the last seconds, but for the tracker's
         slips."""
         self._feet.append((time_s, foot))
-        while self._feet[0][0] < time_s - FLOOR_WINDOW_S:
+        while self._feet[0][0] < time_s - FLOOR_WINDOW_S or self._feet[0][0] > time_s:
             self._feet.popleft()
         lowest = float(np.percentile([y for _, y in self._feet], 90))
         self._floor = _toward(self._floor, lowest, step, _FLOOR_S)
 
-    def _place(self) -> tuple[float, float]:
-        """(height, floor) in the square for where the visitor stands between the farthest and the nearest they were
-        seen."""
-        low, high = self._range
-        near = (self._height - low) / (high - low) if high > low * 1.001 else 0.5
-        dancer = self._dancer
-        return (
-            dancer.height_far + near * (dancer.height_near - dancer.height_far),
-            dancer.floor_far + near * (dancer.floor_near - dancer.floor_far),
-        )
+    def _led(self, x: float, step: float) -> tuple[float, float]:
+        """Update gain and shift; (x, y) to add so that hips and floor stay where the dancer's were."""
+        dancer, before = self._dancer, self._gain
+        settling = self._age < _SETTLING_S or math.isnan(before)
+        gain = 1.0 if settling else before
+        slack = 1.0 if settling else _SIZE_LEASH
+        fitting = _held(self._height * gain, dancer.height_far / slack, dancer.height_near * slack) / self._height
+        self._gain = gain = fitting if settling else _toward(gain, fitting, step, _GAIN_S)
+        across, down = self._shift
+        if settling:
+            across, down = 0.0, _held(self._floor, dancer.floor_far, dancer.floor_near) - self._floor * gain
+        else:  # a changed gain turns around the place where the visitor stands
+            across, down = across + x * (before - gain), down + self._floor * (before - gain)
+        hips, floor = 0.5 + x * gain + across, self._floor * gain + down
+        across += _held(hips, dancer.home[0] - _LEASH, dancer.home[1] + _LEASH) - hips
+        down += _held(floor, dancer.floor_far, dancer.floor_near) - floor
+        self._shift = across, down
+        return self._shift
 
-    def _across(self, x: float) -> float:
-        """x of the hips in the square: as the visitor moves, in body lengths, and drawn along at the ends of the
-        dancer's home."""
-        low, high = self._dancer.home[0] - _LEASH, self._dancer.home[1] + _LEASH
-        wanted = 0.5 + x + self._leash
-        held = min(max(wanted, low), high)
-        self._leash += held - wanted
-        return held
+    def _blended_ratios(self) -> NDArray[np.float64]:
+        """What to multiply each bone with. A few percent are within what the measure itself wanders by, and are let
+        be."""
+        logs = np.log(self._ratios)
+        sure = np.clip(np.abs(logs) / _SURE, 0, 1)
+        return np.exp(self._amount * logs * sure * sure * (3 - 2 * sure))
 
 
 def _rebuilt(points: NDArray[np.float64], ratios: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -189,3 +197,7 @@ def _finite(points: NDArray[np.float32]) -> NDArray[np.float64]:
 def _toward(value: float, goal: float, step: float, seconds: float) -> float:
     """`value` after `step` on its exponential way to `goal`; at once if there was none before."""
     return goal if math.isnan(value) else value + (goal - value) * (1 - math.exp(-step / seconds))
+
+
+def _held(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)
