@@ -26,6 +26,9 @@ Vector = tuple[float, float, float]
 Hue = Annotated[float, Field(ge=0, le=360)]
 
 DEPTH = 0.5
+# A size is one number and must not breathe: with half of the depth it varied by -8 to +41 % (5th and 95th percentile)
+# over a real clip of one dancer, with a quarter by -8 to +4 %.
+_SIZE_DEPTH = np.array([1, 1, 0.5])
 FAR = 20.0  # heights: where coordinates end, so that a tracker's nonsense stays drawable
 
 # Torso lengths of a bone of an ordinary body, a little generous, so that an upright torso is its own measure and a
@@ -42,6 +45,7 @@ _BONE_FROM = [start for start, _, _ in _ORDINARY]
 _BONE_TO = [end for _, end, _ in _ORDINARY]
 _BONE_LENGTH = np.array([length for _, _, length in _ORDINARY])
 _LEFT_SIDE, _RIGHT_SIDE = [Joint.LEFT_SHOULDER, Joint.LEFT_HIP], [Joint.RIGHT_SHOULDER, Joint.RIGHT_HIP]
+_SHOULDERS, _HIPS = [Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER], [Joint.LEFT_HIP, Joint.RIGHT_HIP]
 _HEAD = [Joint.NOSE, Joint.LEFT_EAR, Joint.RIGHT_EAR]
 
 
@@ -180,7 +184,7 @@ class Body:
         clean = _clean(points)
         pelvis = (clean[Joint.LEFT_HIP] + clean[Joint.RIGHT_HIP]) / 2
         neck = (clean[Joint.LEFT_SHOULDER] + clean[Joint.RIGHT_SHOULDER]) / 2
-        unit = _unit(clean, float(np.linalg.norm(neck - pelvis)))
+        unit = _unit(clean * _SIZE_DEPTH)
         torso = _torso_axes(clean, neck, pelvis, unit)
         axes = {"torso": torso, "head": _head_axes(clean, neck, torso, unit), "picture": np.eye(3)}
         feet = clean[_FEET, 1][np.isfinite(np.asarray(points)[_FEET, 1])]
@@ -304,7 +308,9 @@ def body_unit(points: Points) -> float:
     return Body.of(points).unit
 
 
-def _unit(points: NDArray[np.float64], torso: float) -> float:
+def _unit(points: NDArray[np.float64]) -> float:
+    shoulders, hips = points[_SHOULDERS].mean(axis=0), points[_HIPS].mean(axis=0)
+    torso = float(np.linalg.norm(shoulders - hips))
     bones = np.linalg.norm(points[_BONE_FROM] - points[_BONE_TO], axis=1) / _BONE_LENGTH
     return max(torso, float(bones.max()), 1e-4)
 
