@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engines.errors import BadInput, Unavailable, UnderstudyError
+from engines.errors import BadInput, UnderstudyError
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -72,6 +72,7 @@ def motion_record(args: argparse.Namespace) -> int:
 
 def motion_extract(args: argparse.Namespace) -> int:
     from engines.pose.motion import extracted_motion
+
     from engines.progress import bar
 
     with bar(f"tracking {args.video}") as progress:
@@ -96,7 +97,9 @@ def bundles(args: argparse.Namespace) -> int:
         what = f"{manifest.title or manifest.name}: {manifest.method}, {manifest.conditioning}, {manifest.size[0]} px"
         rows.append({"bundle": str(path), "what": what, "graphs": precisions, "licence": manifest.licence})
     if not rows:
-        raise BadInput("no bundles found in bundles/ nor in your data folder; export one, or name a folder that holds some")
+        raise BadInput(
+            "no bundles found in bundles/ nor in your data folder; export one, or name a folder that holds some"
+        )
     table(rows, title="bundles")
     return 0
 
@@ -255,7 +258,9 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--out", type=Path, required=True, metavar="OUT.mp4")
     one.add_argument("--size", type=_size, metavar="WxH", help="output size; the room is never stretched")
     one.add_argument("--side-by-side", action="store_true", help="source | skeleton | performer")
-    one.add_argument("--retarget", type=float, default=1.0, help="0 keeps the driver's proportions, 1 the learned dancer's")
+    one.add_argument(
+        "--retarget", type=float, default=1.0, help="0 keeps the driver's proportions, 1 the learned dancer's"
+    )
     one.add_argument("--smoothing", type=float, default=0.5, help="0 none, 1 much")
     one.add_argument("--mirror", action="store_true")
     one.add_argument("--backend", default="auto")
@@ -331,7 +336,9 @@ def _training_commands(commands: "argparse._SubParsersAction") -> None:
 
 
 def _measuring_commands(commands: "argparse._SubParsersAction") -> None:
-    benches = commands.add_parser("bench", help="measure, with a baseline in the same run").add_subparsers(required=True)
+    benches = commands.add_parser("bench", help="measure, with a baseline in the same run").add_subparsers(
+        required=True
+    )
     one = _command(benches, "live", bench_live, "rates and latency of the whole show")
     one.add_argument("--bundle", type=Path)
     one.add_argument("--seconds", type=float, default=20)
