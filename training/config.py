@@ -91,6 +91,9 @@ class RunConfig(Section):
 
 class TrainingConfig(Section):
     name: str = "dance"
+    title: str = Field(default="", description="what the bundle is called on stage")
+    licence: str = ""
+    credits: str = ""
     method: Literal["pix2pix"] = "pix2pix"
     size: int = Field(default=256, ge=32, le=2048, multiple_of=32)
     output: Literal["auto", "figure", "image"] = Field(

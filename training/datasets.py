@@ -60,7 +60,7 @@ class Batch:
 class Examples:
     """The pairs of one run, decoded once and kept in memory as uint8 when they fit, else read each time."""
 
-    def __init__(self, pairs: PairSet, config: TrainingConfig) -> None:
+    def __init__(self, pairs: PairSet, config: TrainingConfig, hold: bool = True) -> None:
         self.pairs, self.config = pairs, config
         if config.size > min(pairs.header.size):
             raise ConfigError(
@@ -74,9 +74,9 @@ class Examples:
         self.test = self._usable("test")
         if not len(self.train):
             raise PairsError(f"{pairs.folder}: holds no pairs to learn from for output {self.output!r}.")
-        self._plates = {shot.id: self._plate(shot) for shot in pairs.header.shots} if self.figure else {}
+        self._plates = {shot.id: self._plate_square(shot) for shot in pairs.header.shots} if self.figure else {}
         self._kept: dict[int, Example] = {}
-        if self._bytes() < config.run.memory_gb * 1e9:
+        if hold and self._bytes() < config.run.memory_gb * 1e9:
             with ThreadPoolExecutor(os.cpu_count()) as threads:
                 wanted = [int(i) for i in np.concatenate([self.train, self.validation])]
                 self._kept = dict(zip(wanted, threads.map(self._read, wanted), strict=True))
@@ -99,6 +99,10 @@ class Examples:
         weights = [loss_weights(e.landmarks, e.mask, self.config.losses) for e in examples]
         return self._batch(list(zip(examples, drawn, weights, strict=True)), np.random.default_rng(0))
 
+    def plain_conditioning(self, indices: Sequence[int]) -> NDArray[np.uint8]:
+        """(B, S, S, 3): only what the generator looks at, which needs no picture read."""
+        return np.stack([self.conditioning(self.pairs.landmarks[i]) for i in indices])
+
     def conditioning(self, landmarks: Landmarks, width: float = 1.0) -> Frame:
         return drawn_skeleton(landmarks, (self.config.size, self.config.size), self.style, width)
 
@@ -109,7 +113,11 @@ class Examples:
         return [int(indices[k]) for k in np.linspace(0, len(indices) - 1, count).round().astype(int)]
 
     def plate_of(self, i: int) -> Frame | None:
-        return self._plates[self.pairs.shot(i).id] if self.figure else None
+        """The room behind pair `i` where the generator gives a figure, else None."""
+        return self.plate(self.pairs.shot(i)) if self.figure else None
+
+    def plate(self, shot: Shot) -> Frame | None:
+        return self._plates[shot.id]
 
     def __getitem__(self, i: int) -> Example:
         return self._kept[i] if i in self._kept else self._read(i)
@@ -135,7 +143,7 @@ class Examples:
             figure=None if figure is None else _resized_alpha(figure, size),
         )
 
-    def _plate(self, shot: Shot) -> Frame | None:
+    def _plate_square(self, shot: Shot) -> Frame | None:
         square = self.pairs.plate_square(shot)
         return None if square is None else resized(square, (self.config.size, self.config.size))
 

@@ -35,7 +35,9 @@ class Meter:
     def sampled(self, path: Path, validation: float | None) -> None:
         held_out = "" if validation is None else f", figure {validation:.1f} levels off on held-out pairs"
         minutes = self._run.trained_s / 60
-        self._console.print(f"step {self._run.step} after {minutes:.1f} min{held_out}: {path}", highlight=False)
+        self._console.print(
+            f"step {self._run.step} after {minutes:.1f} min{held_out}: {path}", highlight=False, soft_wrap=True
+        )
 
     def __enter__(self) -> "Meter":
         self._bars.start()

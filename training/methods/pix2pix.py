@@ -65,7 +65,7 @@ class Pix2Pix:
         indices = examples.spread(examples.train, schedule.bn_batches * schedule.batch)
         copy = averaged_copy(self._average)
         batches = (indices[k : k + schedule.batch] for k in range(0, len(indices), schedule.batch))
-        reestimate_norms(copy, (self._pictures(examples.plain(some).conditioning) for some in batches if len(some) > 1))
+        reestimate_norms(copy, (self._pictures(examples.plain_conditioning(some)) for some in batches if len(some) > 1))
         return copy
 
     @torch.no_grad()

@@ -37,9 +37,8 @@ class UNet(nn.Module):
 
 def _down(channels_in: int, channels_out: int, first: bool, last: bool) -> nn.Sequential:
     layers: list[nn.Module] = [] if first else [nn.LeakyReLU(0.2)]
-    normed = not (first or last)
-    layers.append(nn.Conv2d(channels_in, channels_out, 4, 2, 1, bias=not normed))
-    if normed:
+    layers.append(nn.Conv2d(channels_in, channels_out, 4, 2, 1, bias=False))
+    if not (first or last):
         layers.append(nn.BatchNorm2d(channels_out))
     return nn.Sequential(*layers)
 

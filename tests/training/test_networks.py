@@ -1,0 +1,95 @@
+import pytest
+import torch
+from torch import nn
+
+from training.averaging import averaged_copy, follow, reestimate_norms
+from training.config import DiscriminatorConfig, GeneratorConfig
+from training.macs import macs, parameters
+from training.networks import discriminator, generator, needed_multiple
+
+SMALL = [
+    GeneratorConfig(kind="light", width=8, blocks=1),
+    GeneratorConfig(kind="unet", width=8, downs=5),
+    GeneratorConfig(kind="resnet", width=8, blocks=1),
+]
+
+
+@pytest.mark.parametrize("config", SMALL, ids=lambda config: config.kind)
+@pytest.mark.parametrize("matte", [False, True])
+def test_a_generator_gives_pictures_of_the_size_it_was_shown(config: GeneratorConfig, matte: bool) -> None:
+    side = 2 * needed_multiple(config)
+    shown = generator(config, matte=matte).eval()(torch.randn(2, 3, side, side))
+    assert shown.shape == (2, 4 if matte else 3, side, side)
+    assert shown[:, :3].abs().max() <= 1
+    assert not matte or 0 <= shown[:, 3].min() <= shown[:, 3].max() <= 1
+
+
+def test_the_published_unet_has_its_published_size_and_true_cost() -> None:
+    net = generator(GeneratorConfig(kind="unet", width=64, downs=8))
+    assert parameters(net) == 54_413_955  # as every port of it prints
+    assert round(macs(net, (1, 3, 256, 256)) / 1e9, 2) == 6.05
+
+
+def test_the_published_resnet_has_its_true_cost() -> None:
+    net = generator(GeneratorConfig(kind="resnet", width=64, blocks=9))
+    assert macs(net, (1, 3, 256, 256)) / 1e9 == pytest.approx(49.55 + _upsampled_by_convolution(), rel=0.01)
+
+
+def _upsampled_by_convolution() -> float:
+    # Two 3x3 convolutions at the output's resolution where the published net has transposed ones at the input's.
+    at_output = 9 * (256 * 128 * 128**2 + 128 * 64 * 256**2) / 1e9
+    return at_output * (1 - 1 / 4)
+
+
+def test_a_transposed_convolution_is_charged_at_its_input() -> None:
+    assert macs(nn.ConvTranspose2d(3, 5, 4, 2, 1), (1, 3, 8, 8)) == 8 * 8 * 3 * 5 * 16
+
+
+def test_the_default_generator_fits_the_stage() -> None:
+    net = generator(GeneratorConfig(), matte=True)
+    assert macs(net, (1, 3, 512, 512)) < 6.4e9
+    assert parameters(net) < 3.2e6
+
+
+def test_the_default_generator_holds_nothing_that_is_slow_on_stage() -> None:
+    refused = (nn.ConvTranspose2d, nn.InstanceNorm2d, nn.Dropout)
+    assert not [module for module in generator(GeneratorConfig()).modules() if isinstance(module, refused)]
+
+
+def test_one_pixel_of_the_default_generator_sees_a_whole_body() -> None:
+    torch.manual_seed(0)
+    net = generator(GeneratorConfig(width=8)).eval()
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.ones_(module.weight)  # blocks start as the identity, through which nothing spreads
+    shown = torch.randn(1, 3, 512, 512).requires_grad_()
+    net(shown)[0, :, 256, 256].sum().backward()
+    assert shown.grad is not None
+    rows = torch.nonzero(shown.grad.abs().sum(dim=(0, 1, 3))).flatten()
+    assert rows.max() - rows.min() > 400
+
+
+def test_a_discriminator_of_crops_sees_no_condition() -> None:
+    crops, patch = DiscriminatorConfig(kind="crops", width=8), DiscriminatorConfig(kind="patch", width=8)
+    assert discriminator(crops)(torch.randn(2, 3, 64, 64))[0].shape == (2, 1, 8, 8)  # type: ignore[misc]
+    assert discriminator(patch)(torch.randn(2, 6, 64, 64))[0].shape == (2, 1, 8, 8)  # type: ignore[misc]
+    assert discriminator(DiscriminatorConfig(kind="none")) is None
+
+
+def test_an_average_starts_where_its_network_is_and_then_lags_behind_it() -> None:
+    net = nn.Linear(2, 2)
+    average = averaged_copy(net)
+    with torch.no_grad():
+        net.weight.add_(1)
+    before = average.weight.clone()
+    follow(average, net, decay=0.9, step=1000)
+    torch.testing.assert_close(average.weight, before + 0.1)
+
+
+def test_reestimated_norms_are_those_of_the_data() -> None:
+    net = nn.Sequential(nn.BatchNorm2d(1))
+    batches = [torch.full((2, 1, 4, 4), value) + torch.randn(2, 1, 4, 4) * 0.01 for value in (1.0, 3.0)]
+    reestimate_norms(net, batches)
+    assert net[0].running_mean.item() == pytest.approx(2.0, abs=0.02)
+    assert not net.training
+    assert net[0].momentum == 0.1

@@ -1,0 +1,48 @@
+"""The int8 variant of a graph, calibrated on the run's own conditioning images (nncf, ONNX in and out)."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.images import Frame
+
+CALIBRATION_IMAGES = 48
+"""Some 8 are enough for the ranges of a BatchNorm net; more of them cover rare poses and cost a second."""
+
+
+def int8_graph(graph: bytes, port: str, images: Sequence[Frame], float_tail: int = 0) -> bytes:
+    """`graph` with its convolutions in int8; the last `float_tail` of them stay in float32.
+
+    `port` is the uint8 input that `images` are fed to.
+    """
+    import onnx
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import nncf
+
+        logging.getLogger("nncf").setLevel(logging.ERROR)
+        model = onnx.load_model_from_string(graph)
+        convolutions = [node.name for node in model.graph.node if node.op_type in ("Conv", "ConvTranspose")]
+        kept = convolutions[len(convolutions) - float_tail :]
+        with contextlib.redirect_stdout(io.StringIO()):
+            quantized = nncf.quantize(
+                model,
+                nncf.Dataset(list(images), lambda image: {port: image}),
+                subset_size=len(images),
+                preset=nncf.QuantizationPreset.MIXED,
+                ignored_scope=nncf.IgnoredScope(names=kept) if kept else None,
+            )
+    return bytes(quantized.SerializeToString())
+
+
+def psnr_db(pictures: Sequence[NDArray[np.uint8]], references: Sequence[NDArray[np.uint8]]) -> float:
+    """Over all pixels of all pictures, in levels of 255; 99 where they are equal."""
+    gaps = [np.square(a.astype(np.float64) - b).mean() for a, b in zip(pictures, references, strict=True)]
+    error = float(np.mean(gaps))
+    return 99.0 if error == 0 else min(99.0, float(10 * np.log10(255**2 / error)))
