@@ -26,13 +26,13 @@ class Followed:
     """One frame's person as a generator wants them.
 
     `landmarks` are in the trained square, or None before anybody came and after they faded; `presence` is 1 while
-    somebody is followed or has just left, and then fades to 0; `smoothed` are the steadied, completed landmarks in
-    the source's own frame, neither mirrored nor retargeted, for overlays; `time_s` is the frame's.
+    somebody is followed or has just left, and then fades to 0; `landmarks_smoothed` are the steadied, completed
+    landmarks in the source's own frame, neither mirrored nor retargeted, for overlays; `time_s` is the frame's.
     """
 
     landmarks: Landmarks | None
     presence: float
-    smoothed: Landmarks | None
+    landmarks_smoothed: Landmarks | None
     time_s: float
 
 
@@ -54,7 +54,6 @@ class Follower:
         self._seen_s = -math.inf
         self._landmarks: Landmarks | None = None
         self._smoothed: Landmarks | None = None
-        self._mirror: bool | None = None
         self._begin()
 
     def follow(
@@ -66,18 +65,19 @@ class Follower:
         """
         if tracked.time_s < self._seen_s:
             self.reset()
-        if tracked.landmarks is None or not np.isfinite(tracked.landmarks[_HIPS + _SHOULDERS]).all():
+        landmarks = _finite(tracked.landmarks)
+        if landmarks is None:
             return self._left(tracked.time_s)
-        if tracked.time_s - self._seen_s > HOLD_S or self._is_other(tracked.landmarks, size) or mirror != self._mirror:
+        if tracked.time_s - self._seen_s > HOLD_S or self._is_other(landmarks, size):
             self._begin()
         self._smoother.set_amount(smoothing)
-        self._smoothed = self._completion(self._smoother(tracked.landmarks, tracked.time_s, size), size, tracked.time_s)
+        self._smoothed = self._completion(self._smoother(landmarks, tracked.time_s, size), size, tracked.time_s)
         turned = mirrored(self._smoothed) if mirror else self._smoothed
         if self._retargeter:
             self._landmarks = self._retargeter(turned, size, tracked.time_s, retarget)
         else:
             self._landmarks = _in_square(turned, size)
-        self._seen_s, self._mirror = tracked.time_s, mirror
+        self._seen_s = tracked.time_s
         return Followed(self._landmarks, 1.0, self._smoothed, tracked.time_s)
 
     def _begin(self) -> None:
@@ -107,3 +107,14 @@ def _in_square(landmarks: Landmarks, size: Size) -> Landmarks:
     points = in_heights(landmarks, size)
     points[:, 0] += 0.5 - size[1] / size[0] / 2
     return from_heights(points, landmarks[:, 3], (1, 1))
+
+
+def _finite(landmarks: Landmarks | None) -> Landmarks | None:
+    """Landmarks that are nowhere lie unseen in the hips; without a torso there is nobody."""
+    if landmarks is None or np.isfinite(landmarks).all():
+        return landmarks
+    if not np.isfinite(landmarks[_HIPS + _SHOULDERS]).all():
+        return None
+    known = np.isfinite(landmarks).all(axis=1, keepdims=True)
+    hips = landmarks[_HIPS].mean(axis=0) * np.array([1, 1, 1, 0], np.float32)
+    return np.where(known, landmarks, hips).astype(np.float32)
