@@ -22,14 +22,14 @@ def blended(camera: Frame, generated: Frame, mix: float) -> Frame:
         return generated
     if mix <= 0:
         return camera
-    return cv2.addWeighted(camera, 1 - mix, generated, mix, 0)
+    return np.asarray(cv2.addWeighted(camera, 1 - mix, generated, mix, 0), np.uint8)
 
 
 def graded(picture: Frame, controls: Controls) -> Frame:
     """Brightness, contrast, saturation and hue in one linear step; the picture itself when all are neutral."""
     if (controls.brightness, controls.contrast, controls.saturation, controls.hue) == (0, 1, 1, 0):
         return picture
-    return cv2.transform(picture, color_matrix(controls))
+    return np.asarray(cv2.transform(picture, color_matrix(controls)), np.uint8)
 
 
 def color_matrix(controls: Controls) -> NDArray[np.float64]:
@@ -49,7 +49,7 @@ def darkened(picture: Frame, blackout: float) -> Frame:
         return picture
     if blackout >= 1:
         return np.zeros_like(picture)
-    return cv2.convertScaleAbs(picture, alpha=1 - blackout)
+    return np.asarray(cv2.convertScaleAbs(picture, alpha=1 - blackout), np.uint8)
 
 
 class Feedback:
@@ -67,10 +67,15 @@ class Feedback:
             self._memory = picture.astype(np.float32)
         keep = min(amount, 0.995) ** (max(elapsed_s, 0.0) * FEEDBACK_RATE_HZ)
         cv2.accumulateWeighted(picture, self._memory, 1 - keep)
-        return cv2.convertScaleAbs(self._memory)
+        return np.asarray(cv2.convertScaleAbs(self._memory), np.uint8)
 
 
 def finished(picture: Frame, controls: Controls) -> Frame:
     """What comes last and leaves no trace in the feedback: grade, flip, blackout."""
     picture = darkened(graded(picture, controls), controls.blackout)
-    return cv2.flip(picture, 1) if controls.flip else picture
+    return flipped(picture) if controls.flip else picture
+
+
+def flipped(picture: Frame) -> Frame:
+    """Left to right."""
+    return np.asarray(cv2.flip(picture, 1), np.uint8)

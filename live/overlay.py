@@ -1,9 +1,10 @@
-"""What the operator sees over the picture: figures on F1, keys on H, and what is broken, always. Text only, no drawing."""
+"""What the operator sees over the picture: figures on F1, keys on H, and what is broken, always. Text, no drawing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 HINT_S = 8.0
+FIGURES_EVERY_S = 0.25
 HINT = (
     "B blackout   M mirror   ← → camera / performer   N next performer   F full screen   F1 figures   H keys   Q quit"
 )
@@ -34,6 +35,8 @@ class Overlay:
     def __init__(self, start_s: float) -> None:
         self._hint_until_s = start_s + HINT_S
         self._shows_figures = False
+        self._figure_lines: list[str] = []
+        self._due_s = start_s
 
     def toggle_figures(self) -> None:
         self._shows_figures = not self._shows_figures
@@ -41,10 +44,12 @@ class Overlay:
     def toggle_hint(self, now_s: float) -> None:
         self._hint_until_s = now_s if now_s < self._hint_until_s else float("inf")
 
-    def lines(self, figures: Figures, faults: Mapping[str, str], now_s: float) -> tuple[str, ...]:
+    def lines(self, figures: Callable[[], Figures], faults: Mapping[str, str], now_s: float) -> tuple[str, ...]:
         shown = [HINT] if now_s < self._hint_until_s else []
         if self._shows_figures:
-            shown += _figure_lines(figures)
+            if now_s >= self._due_s:  # figures that change at every flip cannot be read
+                self._figure_lines, self._due_s = _figure_lines(figures()), now_s + FIGURES_EVERY_S
+            shown += self._figure_lines
         return (*shown, *(f"! {part}: {sentence}" for part, sentence in faults.items()))
 
 

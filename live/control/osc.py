@@ -48,16 +48,15 @@ class OscReceiver:
         self._socket = _bound(host, port)
         self.port: int = self._socket.getsockname()[1]
 
-    def step(self, timeout_s: float = 0.1) -> None:
-        """Take one datagram, waiting at most `timeout_s`."""
+    def step(self, timeout_s: float = 0.1) -> bool:
+        """Take one datagram, waiting at most `timeout_s`; False when none came."""
         self._socket.settimeout(timeout_s)
         try:
             datagram, sender = self._socket.recvfrom(LARGEST)
-        except TimeoutError:
-            return
-        except ConnectionError:  # Windows tells the receiver when nobody listened to its last answer
-            return
+        except (TimeoutError, ConnectionError):  # Windows tells a receiver that nobody heard its last answer
+            return False
         self.receive(datagram, f"{sender[0]}:{sender[1]}")
+        return True
 
     def receive(self, datagram: bytes, sender: str) -> None:
         counts = self.counts

@@ -38,7 +38,8 @@ Opened = Callable[[int | str, int, Sequence[int]], Capture]
 
 def _opened(target: int | str, api: int, parameters: Sequence[int]) -> Capture:
     with _quiet():
-        return cv2.VideoCapture(target, api, list(parameters))  # type: ignore[call-overload,no-any-return]
+        capture: Any = cv2.VideoCapture(target, api, list(parameters))
+    return capture  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Camera:
             there, image = self._capture.read()
             now_s = self._now()
             if there and image is not None:
-                return Captured(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), now_s)
+                return Captured(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), now_s)
             if now_s - since_s > LOST_S:
                 raise SourceLost(f"camera {self._name} stopped giving frames: is it still plugged in?")
             time.sleep(0.01)
@@ -118,7 +119,8 @@ class Camera:
 
     def _measured_fps(self, capture: Capture) -> float:
         """Frames a second after the first; CAP_PROP_FPS says what was asked for, not what comes."""
-        start_s, times = self._now(), []
+        start_s = self._now()
+        times: list[float] = []
         while len(times) < PROBE_FRAMES and self._now() - start_s < PROBE_S:
             there, image = capture.read()
             if there and image is not None:

@@ -32,11 +32,14 @@ class Moment:
 class Reel(Protocol):
     """Frames in order, from the start at each call. `count` is None for one that never ends."""
 
-    said: str
-    fps: float
-    size: Size
-    count: int | None
-
+    @property
+    def said(self) -> str: ...
+    @property
+    def fps(self) -> float: ...
+    @property
+    def size(self) -> Size: ...
+    @property
+    def count(self) -> int | None: ...
     def moments(self) -> Iterator[Moment]: ...
 
 
@@ -72,7 +75,7 @@ class DancerReel:
 
 
 class MotionReel:
-    """A recorded motion: as landmarks that need no tracker, or (`tracked`) drawn as a puppet for the tracker to find."""
+    """A recorded motion: as landmarks that need no tracker, or (`tracked`) as a puppet for the tracker to find."""
 
     def __init__(self, path: Path, tracked: bool = False) -> None:
         from engines.pose.motion import Motion
@@ -91,7 +94,7 @@ class MotionReel:
     def moments(self) -> Iterator[Moment]:
         for number in range(self.count):
             time_s = number / self.fps
-            landmarks = self._motion.at(float(self._motion.times[0]) + time_s, loop=False)
+            landmarks = self._motion.at(time_s, loop=False)
             yield Moment(time_s, self._drawing(landmarks), None if self._tracked else landmarks)
 
     def _drawing(self, landmarks: Landmarks) -> Callable[[], Frame]:

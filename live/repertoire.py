@@ -1,0 +1,186 @@
+"""Who can be on stage, who is, and how the next one comes on: loaded in the background, swapped whole on a tick."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+from engines.bundle import find_bundles, open_bundle
+from engines.errors import BadInput, UnderstudyError
+from engines.images import Size
+from live.config import LiveOptions
+from live.control.parameters import Controls
+from live.gauges import Gauges
+from live.mailbox import Latest
+from live.pipeline import Drawing, FollowsPeople, Performed, Prepared, Preparing, Seen, StandIn, TimedEngine
+from live.sources import Captured
+from live.stages import Faults, Stage
+
+log = logging.getLogger(__name__)
+
+ENTRANCE_S = 5.0
+"""How long the old performer waits for the first picture of the new one before it leaves anyway."""
+
+Opened = Callable[[Path], StandIn]
+Followed = Callable[[StandIn], FollowsPeople]
+
+
+class Act:
+    """One performer on stage: its follower, its two threads, and the pictures they make."""
+
+    def __init__(
+        self,
+        path: Path,
+        opened: Opened,
+        follower: Followed,
+        frames: Latest[Captured],
+        seen: Latest[Seen],
+        read_controls: Callable[[], Controls],
+        faults: Faults,
+        gauges: Gauges,
+    ) -> None:
+        self.path, self._opened = path, opened
+        self._gauges = gauges
+        self._stand_in = opened(path)
+        self._is_fresh = True
+        self.manifest = self._stand_in.performer.manifest
+        self.canvas: Size = self._stand_in.performer.canvas
+        self.prepared: Latest[Prepared] = Latest()
+        self.performed: Latest[Performed] = Latest()
+        followed = follower(self._stand_in)
+        self._stages = (
+            Stage(
+                f"conditioning of {self.name}",
+                lambda: Preparing(lambda: self._stand_in, followed, frames, seen, read_controls, self.prepared),
+                faults,
+            ),
+            Stage(f"engine of {self.name}", self._drawing, faults),
+        )
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def said(self) -> str:
+        """What it runs on, for the overlay."""
+        return self._stand_in.said
+
+    def start(self) -> "Act":
+        for stage in self._stages:
+            stage.start()
+        return self
+
+    def close(self) -> None:
+        """Stop both threads, waiting a little for each."""
+        for stage in self._stages:
+            stage.halt()
+        for stage in self._stages:
+            stage.close()
+
+    def _drawing(self) -> Drawing:
+        """The engine's part; after a fault with an engine opened anew."""
+        if not self._is_fresh:
+            self._stand_in = self._opened(self.path)
+        self._is_fresh = False
+        return Drawing(self._stand_in, self.prepared, self.performed, self._gauges)
+
+
+class Repertoire:
+    """All bundles that can be played, in order. The first is opened at once; raises `BundleError` or `EngineError`."""
+
+    def __init__(self, paths: Sequence[Path], begin: Callable[[Path], Act], faults: Faults) -> None:
+        self._paths, self._begin, self._faults = list(paths), begin, faults
+        self._controls = Controls()
+        self._coming: Future[Act] | None = None
+        self.act = begin(self._paths[0]).start()
+
+    @property
+    def names(self) -> list[str]:
+        """By which they are called: the names of their folders."""
+        return [path.name for path in self._paths]
+
+    def on_stage(self, controls: Controls) -> Act:
+        """The act to show in this tick. Starts loading when the controls ask for another; never waits."""
+        if self._coming is None:
+            wanted = self._wanted(self._controls, controls)
+            self._controls = controls  # what is asked while another one comes on is taken up after that
+            if wanted and wanted != self.act.path:
+                self._coming = self._load(wanted)
+        elif self._coming.done():
+            self._enter(self._coming)
+            self._coming = None
+        return self.act
+
+    def close(self) -> None:
+        self.act.close()
+
+    def _wanted(self, before: Controls, now: Controls) -> Path | None:
+        """What a control that moved asks for."""
+        if steps := now.next_bundle - before.next_bundle:
+            return self._paths[(self._paths.index(self.act.path) + steps) % len(self._paths)]
+        return self._named(now.bundle) if now.bundle != before.bundle else None
+
+    def _named(self, name: str) -> Path | None:
+        if name.isdigit() and int(name) < len(self._paths):
+            return self._paths[int(name)]
+        for path in self._paths:
+            if path.name.lower() == name.lower():
+                return path
+        known = ", ".join(self.names)
+        self._faults.report("repertoire", BadInput(f"no performer is called {name!r}; there are {known}"))
+        return None
+
+    def _load(self, path: Path) -> "Future[Act]":
+        future: Future[Act] = Future()
+
+        def load() -> None:
+            try:
+                act = self._begin(path).start()
+                act.performed.after(0, ENTRANCE_S)
+                future.set_result(act)
+            except Exception as error:  # whatever is wrong with a bundle, the one on stage goes on
+                future.set_exception(error)
+
+        threading.Thread(target=load, name="repertoire", daemon=True).start()
+        return future
+
+    def _enter(self, coming: "Future[Act]") -> None:
+        error = coming.exception()
+        if isinstance(error, Exception):
+            self._faults.report("repertoire", error)
+            return
+        self._faults.clear("repertoire")
+        threading.Thread(target=self.act.close, name="retiring", daemon=True).start()
+        self.act = coming.result()
+
+
+def playable(options: LiveOptions) -> list[Path]:
+    """The bundles of a show, in order. Raises `BadInput` when there is none."""
+    for path in options.bundles:
+        if not path.exists():
+            raise BadInput(f"{path}: there is no such bundle; `understudy bundles` lists what can be played")
+    found = find_bundles(options.bundles)
+    given = {path.resolve() for path in options.bundles}
+    chosen = [path for path in found if path.resolve() in given or path.resolve().parent in given] or (
+        [] if options.bundles else found
+    )
+    if not chosen:
+        where = ", ".join(map(str, options.bundles)) or "bundles/ and in your data folder"
+        raise BadInput(f"no bundle was found in {where}; export one, or name its folder with --bundle")
+    return chosen
+
+
+def open_stand_in(path: Path, options: LiveOptions, threads: int) -> StandIn:
+    """A bundle from disk, opened on the engine that the options ask for."""
+    from engines.backends import open_engine
+    from engines.performer import Performer
+
+    bundle = open_bundle(path)
+    engine = TimedEngine(open_engine(bundle, options.backend, options.precision, threads))
+    try:
+        return StandIn(Performer(bundle, engine), engine)
+    except UnderstudyError:
+        engine.close()
+        raise

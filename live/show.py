@@ -1,0 +1,293 @@
+"""The live show: sources, threads, controls and sinks put together, and the loop of the main thread."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import cv2
+
+from live.composing import Composer
+from live.config import LiveOptions
+from live.control.desk import Desk
+from live.control.osc import OscReceiver, OscSender
+from live.gauges import Gauges
+from live.mailbox import Latest
+from live.overlay import Figures, Overlay
+from live.pacing import Clock, Tick, Ticks
+from live.pipeline import Capturing, Performed, Seen, StandIn, Tracking
+from live.repertoire import Act, Repertoire, open_stand_in, playable
+from live.sinks import Sink
+from live.sinks.recorder import Recorder
+from live.sinks.sheet import Sheet
+from live.sinks.window import Window
+from live.sources import Captured, Source, open_source, source_spec
+from live.stages import Faults, Stage
+from live.telemetry import Telemetry
+
+T = TypeVar("T")
+
+SWITCH_INTERVAL_S = 0.001
+"""Python's own 5 ms would let a busy thread keep the display waiting for a third of a frame."""
+
+
+def perform(options: LiveOptions) -> int:
+    """Perform until somebody quits, the time is up or the source ends. 0 when it went well.
+
+    Raises `UnderstudyError` when it cannot begin, `KeyboardInterrupt` after Ctrl-C, when the recording is finished.
+    """
+    with on_stage(options) as show, _signals(show.stop) as interrupted:
+        play(show)
+        figures = show.figures()
+    print(_summary(figures, show))
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+    return 0
+
+
+@dataclass
+class Show:
+    """Everything that a running show is made of."""
+
+    options: LiveOptions
+    desk: Desk
+    faults: Faults
+    gauges: Gauges
+    frames: Latest[Captured]
+    seen: Latest[Seen]
+    source_stage: Stage
+    repertoire: Repertoire
+    said: Callable[[], str]
+    stop: threading.Event = field(default_factory=threading.Event)
+    window: Window | None = None
+    recorder: Recorder | None = None
+    sinks: list[Sink] = field(default_factory=list)
+    overlay: Overlay = field(default_factory=lambda: Overlay(time.perf_counter()))
+    composer: Composer = field(default_factory=Composer)
+
+    def figures(self) -> Figures:
+        """How it goes, now."""
+        now_s, gauges, act = time.perf_counter(), self.gauges, self.repertoire.act
+        prepared = act.prepared.newest
+        return Figures(
+            source_hz=gauges.source.hz(now_s),
+            tracker_hz=gauges.tracker.hz(now_s),
+            engine_hz=gauges.engine.hz(now_s),
+            display_hz=gauges.display.hz(now_s),
+            latency_p50_ms=gauges.latency_ms(50),
+            latency_p95_ms=gauges.latency_ms(95),
+            dropped=max(0, self.frames.count - gauges.pictures),
+            presence=prepared.value.scene.presence if prepared else 0.0,
+            source=self.said(),
+            performer=act.name,
+            engine=act.said,
+            recording=self._recording(),
+        )
+
+    def lines(self) -> tuple[str, ...]:
+        """What stands over the picture."""
+        return self.overlay.lines(self.figures, self.faults.now, time.perf_counter())
+
+    def _recording(self) -> str:
+        recorder = self.recorder
+        if recorder is None:
+            return ""
+        return recorder.fault or f"recording: {recorder.recorded} pictures, {recorder.dropped} left out"
+
+
+def play(show: Show, now: Clock = time.perf_counter) -> None:
+    """The main thread: one picture a tick, whatever the others do, until `show.stop` or the end."""
+    end_s = now() + show.options.seconds if show.options.seconds else float("inf")
+    last = _Last(now())
+    for tick in Ticks(show.options.rate_hz, now):
+        _take_keys(show, tick)
+        controls = show.desk.read()  # once a tick: everything drawn below agrees on it
+        act = show.repertoire.on_stage(controls)
+        performed = act.performed.newest
+        picture = show.composer.picture(
+            act.canvas, performed, show.frames.newest, controls, elapsed_s=tick.time_s - last.tick_s
+        )
+        for sink in show.sinks:
+            sink.show(picture, tick)
+        last.flipped(tick, now(), performed.value if performed else None, show.gauges)
+        if show.stop.is_set() or tick.time_s >= end_s or show.source_stage.is_over:
+            return
+
+
+@dataclass
+class _Last:
+    """What the previous tick showed."""
+
+    tick_s: float
+    performed: Performed | None = None
+
+    def flipped(self, tick: Tick, flipped_s: float, performed: Performed | None, gauges: Gauges) -> None:
+        gauges.flipped(flipped_s)
+        if performed is not None and performed is not self.performed:
+            gauges.shown(performed.drawn.captured_s, flipped_s, performed.spent, flipped_s - tick.time_s)
+        self.tick_s, self.performed = tick.time_s, performed
+
+
+def _take_keys(show: Show, tick: Tick) -> None:
+    for key in show.window.keys() if show.window else ():
+        if key in ("q", "escape", "quit"):
+            show.stop.set()
+        elif key == "f" and show.window:
+            show.window.toggle_fullscreen()
+        elif key == "f1":
+            show.overlay.toggle_figures()
+        elif key == "h":
+            show.overlay.toggle_hint(tick.time_s)
+        else:
+            show.desk.press(key)
+
+
+@contextmanager
+def on_stage(
+    options: LiveOptions,
+    *,
+    opened: Callable[[Path], StandIn] | None = None,
+    gauges: Gauges | None = None,
+    sinks: Sequence[Sink] = (),
+) -> Iterator[Show]:
+    """A show that is set up and running but for its main loop; everything is stopped and finished at the end.
+
+    What cannot work is refused here, before anything is shown: port, bundles, source, display, files.
+    """
+    cv2.setNumThreads(1)  # its pool would fight the engine for the cores
+    switch_interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gauges = gauges or Gauges()
+    with ExitStack() as stack:
+        stack.callback(sys.setswitchinterval, switch_interval_s)
+        out = OscSender(options.osc_to, options.osc_out) if options.osc else None
+        if out:
+            stack.callback(out.close)
+        faults = Faults(lambda part, sentence: out.send("/error", f"{part}: {sentence}") if out else None)
+        paths = playable(options)
+        spec = source_spec(options.source, options.loop, options.camera_size, options.camera_fps)
+        source: _Reopened[Source] = _Reopened(lambda: open_source(spec))
+        stack.callback(lambda: source.newest.close())
+        desk = Desk(options.initial_controls(source.newest.is_mirror), options.osc_prefix)
+        if options.osc:
+            receiver = _Reopened(lambda: OscReceiver(desk, options.osc_host, options.osc_in, out))
+            stack.callback(lambda: receiver.newest.close())
+            stack.callback(Stage("OSC", receiver, faults).start().close)
+
+        frames: Latest[Captured] = Latest()
+        seen: Latest[Seen] = Latest()
+        open_one = opened or (lambda path: open_stand_in(path, options, options.threads or _engine_threads()))
+
+        def begin(path: Path) -> Act:
+            return Act(path, open_one, _follower, frames, seen, desk.read, faults, gauges)
+
+        repertoire = Repertoire(paths, begin, faults)
+        stack.callback(repertoire.close)
+        source_stage = Stage("source", lambda: Capturing(source(), frames, gauges), faults)
+        show = Show(options, desk, faults, gauges, frames, seen, source_stage, repertoire, lambda: source.newest.said)
+        _add_sinks(show, stack, sinks)
+        if out:
+            telemetry = Telemetry(out, show.figures, lambda: show.repertoire.act)
+            stack.callback(Stage("telemetry", lambda: telemetry, faults).start().close)
+        tracking = Stage("tracker", lambda: Tracking(lambda: _tracker(options), frames, seen, gauges), faults)
+        stack.callback(tracking.start().close)
+        stack.callback(source_stage.start().close)
+        yield show
+
+
+class _Reopened(Generic[T]):
+    """Opened once before the show begins, so that its absence is said at once, and anew after each fault."""
+
+    def __init__(self, opened: Callable[[], T]) -> None:
+        self._opened = opened
+        self.newest = opened()
+        self._is_taken = False
+
+    def __call__(self) -> T:
+        if self._is_taken:
+            self.newest = self._opened()
+        self._is_taken = True
+        return self.newest
+
+
+def _add_sinks(show: Show, stack: ExitStack, more: Sequence[Sink]) -> None:
+    options = show.options
+    if options.record:
+        show.recorder = Recorder(options.record, options.record_fps)
+        show.sinks.append(show.recorder)
+    if options.sheet:
+        show.sinks.append(Sheet(options.sheet))
+    show.sinks.extend(more)
+    show.window = Window(
+        show.repertoire.act.canvas,
+        options.window,
+        options.fullscreen,
+        options.display,
+        options.fit,
+        options.headless,
+        show.lines,
+    )
+    show.sinks.append(show.window)  # last, so that what is measured at its flip is all there is
+    for sink in show.sinks:
+        stack.callback(sink.close)
+
+
+def _tracker(options: LiveOptions):  # type: ignore[no-untyped-def]
+    from engines.pose.model import pose_model
+    from engines.pose.tracker import Tracker
+
+    return Tracker(pose_model(options.pose_model))
+
+
+def _follower(stand_in: StandIn):  # type: ignore[no-untyped-def]
+    from engines.pose.follow import Follower
+
+    return Follower(stand_in.performer.manifest.proportions)
+
+
+def _engine_threads() -> int:
+    """One core is the tracker's."""
+    from engines.machine import cores
+
+    return max(1, cores() - 1)
+
+
+@contextmanager
+def _signals(stop: threading.Event) -> Iterator[threading.Event]:
+    """SIGINT and SIGTERM end the show as Q does; the event says that it was SIGINT. A second one is heard at once."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+
+    before: dict[int, Any] = {}
+
+    def heard(number: int, _frame: object) -> None:
+        signal.signal(number, before[number])
+        stop.set()
+        if number == signal.SIGINT:
+            interrupted.set()
+
+    before.update({number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)})
+    try:
+        yield interrupted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _summary(figures: Figures, show: Show) -> str:
+    made = [f"{figures.performer} on {figures.engine}", figures.source]
+    rates = (
+        f"source {figures.source_hz:.0f}, pose {figures.tracker_hz:.0f}, performer {figures.engine_hz:.0f}, "
+        f"display {figures.display_hz:.0f} a second; capture to flip p50 {figures.latency_p50_ms:.0f} ms, "
+        f"p95 {figures.latency_p95_ms:.0f} ms"
+    )
+    written = [f"{path}: written" for path in (show.options.record, show.options.sheet) if path and path.exists()]
+    broken = [f"! {part}: {sentence}" for part, sentence in show.faults.now.items()]
+    return "\n".join([*made, rates, *written, *broken])
