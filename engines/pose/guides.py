@@ -11,6 +11,7 @@ other unit works as well, since every length here is in torso lengths. Depth is 
 halved (`DEPTH`) before it moves a guide, and the z of what comes back is in that halved depth too.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Literal, NamedTuple
@@ -120,6 +121,10 @@ class Arc(_Part):
     hue: Hue = 0
     rib_hue: Hue = 0
 
+    @cached_property
+    def _circles(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return _circle(self.start, self.end, self.ribs), _circle(self.start, self.end, self.samples)
+
 
 class Fan(_Part):
     """Ribs spread between an arm and an anchor, like a pleated wing.
@@ -216,8 +221,8 @@ def fan_ribs(fan: Fan, points: Points, body: Body | None = None) -> NDArray[np.f
     pull = _smoothstep((opening - fan.folded) / max(fan.opened - fan.folded, 1e-6))
     middle = (1 - pull) * (ahead + down) / 2 + pull * outward
     directions = shares.quadratic @ np.stack([ahead, middle, down])
-    directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-6)
-    first, last = np.linalg.norm(to_tip), np.linalg.norm(to_trailing)
+    directions /= np.maximum(np.sqrt((directions * directions).sum(axis=1, keepdims=True)), 1e-6)
+    first, last = _norm(to_tip), _norm(to_trailing)
     lengths = shares.quadratic @ np.array([first, 2 * fan.radius * body.unit - (first + last) / 2, last])
     ends = directions * (lengths * shares.hem)[:, None]
     # The first rib is bent like the arm; its neighbors follow it less and less.
@@ -237,20 +242,22 @@ def guide_lines(guide: Line | Arc | Fan, points: Points, body: Body | None = Non
     if isinstance(guide, Arc):
         return _arc_lines(guide, body)
     ribs = fan_ribs(guide, points, body)
-    hues = np.linspace(guide.hue, guide.trailing_hue, guide.ribs)
-    return [Stroke(rib, float(hue)) for rib, hue in zip(ribs, hues, strict=True)] + [Stroke(ribs[:, -1], guide.hem_hue)]
+    strokes = [Stroke(rib, hue) for rib, hue in zip(ribs, guide._shares.hues, strict=True)]
+    return [*strokes, Stroke(ribs[:, -1], guide.hem_hue)]
 
 
 def _arc_lines(arc: Arc, body: Body) -> list[Stroke]:
     center = arc.center.place(body)
     spread = np.array([arc.across, arc.along]) @ body.axes[arc.center.frame] * body.unit
 
-    def around(count: int) -> NDArray[np.float64]:
-        angles = np.radians(np.linspace(arc.start, arc.end, count))
-        return np.stack([np.cos(angles), np.sin(angles)], axis=1) @ spread
+    spokes, arc_points = arc._circles
+    ribs = [Stroke(center + end * np.array([[arc.inner], [1]]), arc.rib_hue) for end in spokes @ spread]
+    return [*ribs, Stroke(center + arc_points @ spread, arc.hue)]
 
-    spokes = [Stroke(center + end * np.array([[arc.inner], [1]]), arc.rib_hue) for end in around(arc.ribs)]
-    return [*spokes, Stroke(center + around(arc.samples), arc.hue)]
+
+def _circle(start: float, end: float, count: int) -> NDArray[np.float64]:
+    angles = np.radians(np.linspace(start, end, count))
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -262,14 +269,15 @@ class _Shares:
     hem: NDArray[np.float64]
     along: NDArray[np.float64]
     follows: NDArray[np.float64]
+    hues: list[float]
 
 
 def _shares(fan: Fan) -> _Shares:
     t = np.linspace(0, 1, fan.ribs, dtype=np.float64)
     hem = 1 - fan.scallop * (np.arange(fan.ribs, dtype=np.float64) % 2)
-    return _Shares(
-        np.stack([(1 - t) ** 2, 2 * t * (1 - t), t**2], axis=1), hem, np.linspace(0, 1, fan.samples), (1 - t) ** 3
-    )
+    hues = [float(hue) for hue in np.linspace(fan.hue, fan.trailing_hue, fan.ribs)]
+    quadratic = np.stack([(1 - t) ** 2, 2 * t * (1 - t), t**2], axis=1)
+    return _Shares(quadratic, hem, np.linspace(0, 1, fan.samples), (1 - t) ** 3, hues)
 
 
 def _leading_path(fan: Fan, body: Body, apex: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -285,10 +293,13 @@ def _leading_path(fan: Fan, body: Body, apex: NDArray[np.float64]) -> NDArray[np
 
 
 def _resampled(path: NDArray[np.float64], samples: int) -> NDArray[np.float64]:
-    steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
-    reached = np.concatenate([[0], np.cumsum(steps + 1e-9)])
+    """`samples` points along a polyline, the same distance apart."""
+    steps = np.diff(path, axis=0)
+    reached = np.concatenate([[0], np.cumsum(np.sqrt((steps * steps).sum(axis=1)) + 1e-9)])
     wanted = np.linspace(0, reached[-1], samples)
-    return np.stack([np.interp(wanted, reached, path[:, axis]) for axis in range(3)], axis=1)
+    at = np.searchsorted(reached[1:-1], wanted, side="right")
+    share = (wanted - reached[at]) / (reached[at + 1] - reached[at])
+    return path[at] + share[:, None] * steps[at]
 
 
 def _clean(points: Points) -> NDArray[np.float64]:
@@ -334,7 +345,7 @@ def _head_axes(
     up = _direction((points[_HEAD].mean(axis=0) - neck) * [1, 1, 0], -torso[1] * [1, 1, 0], unit / 2)
     ears = (points[Joint.LEFT_EAR] - points[Joint.RIGHT_EAR])[:2] / unit
     above = np.array([ears[1], -ears[0], 0.0])
-    above *= np.sign(above @ up) * min(1.0, 2 * float(np.linalg.norm(ears)))
+    above *= np.sign(above @ up) * min(1.0, 2 * _norm(ears))
     down = -_normalized(up * 1.0 + above, up)
     down[2] = 0
     down = _normalized(down, np.array([0.0, 1.0, 0.0]))
@@ -343,16 +354,20 @@ def _head_axes(
 
 def _direction(vector: NDArray[np.float64], spare: NDArray[np.float64], unit: float) -> NDArray[np.float64]:
     """The unit vector of `vector`, leaning to `spare` as it gets shorter than a quarter of a torso."""
-    short = max(0.0, 0.25 * unit - float(np.linalg.norm(vector)))
+    short = max(0.0, 0.25 * unit - _norm(vector))
     return _normalized(vector + spare * short, spare)
 
 
 def _normalized(vector: NDArray[np.float64], spare: NDArray[np.float64]) -> NDArray[np.float64]:
-    length = float(np.linalg.norm(vector))
+    length = _norm(vector)
     if length > 1e-9:
         return vector / length
-    length = float(np.linalg.norm(spare))
+    length = _norm(spare)
     return spare / length if length > 1e-9 else np.array([0.0, 1.0, 0.0])
+
+
+def _norm(vector: NDArray[np.float64]) -> float:
+    return math.sqrt(float(vector @ vector))
 
 
 def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
