@@ -191,8 +191,7 @@ class _Landmarker:
             self._landmarker = self._translated(lambda: self._vision.PoseLandmarker.create_from_options(options), model)
         self._mode = mode
         self._clock_ms = 0
-        # Also at exit, where MediaPipe's own destructor comes too late and prints a traceback.
-        self._close = weakref.finalize(self, self._landmarker.close)
+        self._close = weakref.finalize(self, _let_go, self._landmarker)
 
     def found(self, frame: Frame, time_s: float = 0.0) -> list[_Person]:
         image = self._image.Image(self._image.ImageFormat.SRGB, np.ascontiguousarray(frame))
@@ -216,6 +215,14 @@ class _Landmarker:
         except (RuntimeError, ValueError, OSError) as error:
             about = f" with the model {model}" if model else ""
             raise Unavailable(f"MediaPipe cannot find poses{about} ({str(error).splitlines()[0]}).") from error
+
+
+def _let_go(landmarker: Any) -> None:
+    try:
+        landmarker.close()
+    except RuntimeError:
+        # At exit MediaPipe's thread pool is gone already; without this its destructor would print a traceback.
+        landmarker._handle = None
 
 
 def _mediapipe() -> tuple[Any, Any, Any]:
