@@ -208,12 +208,12 @@ def _moved(example: Example, change: Change) -> tuple[Example, NDArray[np.float3
     inside = warped(np.full_like(example.mask, 255), change, border=cv2.BORDER_CONSTANT) > 250
     if example.plate is None:
         return Example(landmarks, frame, mask, None, None), inside.astype(np.float32)
-    reach = max(3, round(mask.shape[0] * 0.02) | 1)
+    reach = round(mask.shape[0] * 0.012) | 1
     ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     around = cv2.dilate(mask, ball)
     soft = cv2.blur(around, (reach, reach)).astype(np.float32)[..., None] / 255
     laid = (frame * soft + example.plate * (1 - soft)).round().astype(np.uint8)
-    seam = (cv2.dilate(around, ball) > 8) & (cv2.erode(mask, ball) < 128)
+    seam = (cv2.dilate(around, ball) > 8) & (mask < 160)
     return Example(landmarks, laid, mask, example.plate, None), (~seam).astype(np.float32)
 
 

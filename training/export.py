@@ -1,8 +1,8 @@
 """From a run to a bundle, and the proof that they are the same performer.
 
 The graph takes and gives (H, W, C) uint8: cast first, scaling and layout inside, round and clip before the last cast,
-so that no backend shares a numeric convention with training. It is opened on OpenVINO at float32 and compared, picture by
-picture, with the torch network computed longhand; the int8 variant states its measured distance.
+so that no backend shares a numeric convention with training. It is opened on OpenVINO at float32 and compared, picture
+by picture, with the torch network computed longhand; the int8 variant states its measured distance.
 """
 
 import hashlib
@@ -60,7 +60,7 @@ class Ported(nn.Module):
 def export(run: Path, bundle: Path, *, name: str | None = None, int8: bool = True, progress: bool = True) -> Bundle:
     """Write the newest checkpoint of `run` as a bundle, proved: on OpenVINO in float32 it equals torch within 1/255.
 
-    Raises BadInput when the run or its pairs are not there, UnderstudyError when the proof fails; nothing is written then.
+    Raises BadInput when the run or its pairs are not there, UnderstudyError when the proof fails: nothing is written.
     """
     console = Console(stderr=True, quiet=not progress)
     run, bundle = Path(run), Path(bundle)

@@ -157,7 +157,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(pairs: Path, tmp_path: P
     config = _config()
     train(config, pairs, tmp_path, steps=1, progress=False)
     _poison(latest_checkpoint(tmp_path))
-    with pytest.raises(UnderstudyError, match="no longer a number.*lower schedule.learning_rate"):
+    with pytest.raises(UnderstudyError, match=r"no longer a number.*lower schedule.learning_rate"):
         train(config, pairs, tmp_path, resume=True, steps=4, progress=False)
     assert latest_checkpoint(tmp_path).name == "step-0000001"
 

@@ -71,8 +71,10 @@ def test_one_pixel_of_the_default_generator_sees_a_whole_body() -> None:
 
 def test_a_discriminator_of_crops_sees_no_condition() -> None:
     crops, patch = DiscriminatorConfig(kind="crops", width=8), DiscriminatorConfig(kind="patch", width=8)
-    assert discriminator(crops)(torch.randn(2, 3, 64, 64))[0].shape == (2, 1, 8, 8)  # type: ignore[misc]
-    assert discriminator(patch)(torch.randn(2, 6, 64, 64))[0].shape == (2, 1, 8, 8)  # type: ignore[misc]
+    for config, channels in ((crops, 3), (patch, 6)):
+        judge = discriminator(config)
+        assert judge is not None
+        assert judge(torch.randn(2, channels, 64, 64))[0].shape == (2, 1, 8, 8)
     assert discriminator(DiscriminatorConfig(kind="none")) is None
 
 
@@ -90,6 +92,9 @@ def test_reestimated_norms_are_those_of_the_data() -> None:
     net = nn.Sequential(nn.BatchNorm2d(1))
     batches = [torch.full((2, 1, 4, 4), value) + torch.randn(2, 1, 4, 4) * 0.01 for value in (1.0, 3.0)]
     reestimate_norms(net, batches)
-    assert net[0].running_mean.item() == pytest.approx(2.0, abs=0.02)
+    norm = net[0]
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_mean.item() == pytest.approx(2.0, abs=0.02)
     assert not net.training
-    assert net[0].momentum == 0.1
+    assert norm.momentum == 0.1
