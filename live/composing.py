@@ -21,40 +21,42 @@ class Composer:
 
     def picture(
         self,
-        canvas: Size,
+        resting: Frame,
         performed: Post[Performed] | None,
         captured: Post[Captured] | None,
         controls: Controls,
         elapsed_s: float,
     ) -> Frame:
-        """What to show now, at the size of `canvas`. Before the first performed picture it is the camera, or black."""
+        """What to show now. `resting` is what the performer shows before its first picture, and gives the size."""
+        canvas = resting.shape[0], resting.shape[1]
         if controls.blackout >= 1:
             self._made_of = ()
             return np.zeros((*canvas, 3), np.uint8)
-        made_of = (performed, _seen_camera(performed, captured, controls), controls, canvas)
+        made_of = (resting, performed, _seen_camera(captured, controls), controls)
         if self._picture is None or controls.feedback > 0 or not _same(made_of, self._made_of):
-            raw = _mixed(canvas, performed.value if performed else None, captured.value if captured else None, controls)
+            raw = _mixed(
+                resting, performed.value if performed else None, captured.value if captured else None, controls
+            )
             self._picture = finished(self._feedback(raw, controls.feedback, elapsed_s), controls)
             self._made_of = made_of
         return self._picture
 
 
 def _same(made_of: tuple[object, ...], before: tuple[object, ...]) -> bool:
-    """Posts and controls are frozen and made anew for every change: being the same object is enough."""
-    posts, size = made_of[:-1], made_of[-1:]
-    return size == before[-1:] and all(new is old for new, old in zip(posts, before, strict=False))
+    """Posts and controls are frozen and made anew for every change: being the same objects is enough."""
+    return len(made_of) == len(before) and all(new is old for new, old in zip(made_of, before, strict=True))
 
 
-def _seen_camera(
-    performed: Post[Performed] | None, captured: Post[Captured] | None, controls: Controls
-) -> Post[Captured] | None:
+def _seen_camera(captured: Post[Captured] | None, controls: Controls) -> Post[Captured] | None:
     """Only a picture that is all camera changes with every frame of it."""
-    return captured if performed is None or controls.mix <= 0 else None
+    return captured if controls.mix <= 0 else None
 
 
-def _mixed(canvas: Size, performed: Performed | None, captured: Captured | None, controls: Controls) -> Frame:
-    if performed is None or controls.mix <= 0:  # the newest frame, so that it is there even when an engine hangs
-        return _camera(captured.frame, canvas, controls.mirror) if captured else np.zeros((*canvas, 3), np.uint8)
+def _mixed(resting: Frame, performed: Performed | None, captured: Captured | None, controls: Controls) -> Frame:
+    if controls.mix <= 0 and captured:  # the newest frame, so that it is there even when an engine hangs
+        return _camera(captured.frame, (resting.shape[0], resting.shape[1]), controls.mirror)
+    if performed is None:
+        return resting
     generated = _on_backdrop(performed, controls)
     if controls.mix >= 1 or performed.scene.frame is None:
         return generated

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from engines.bundle import find_bundles, open_bundle
 from engines.errors import BadInput, UnderstudyError
-from engines.images import Size
+from engines.images import Frame, Size
+from engines.scene import Scene
 from live.config import LiveOptions
 from live.control.parameters import Controls
 from live.gauges import Gauges
@@ -45,7 +46,7 @@ class Act:
         self._stand_in = opened(path)
         self._is_fresh = True
         self.manifest = self._stand_in.performer.manifest
-        self.canvas: Size = self._stand_in.performer.canvas
+        self.resting: Frame = _resting(self._stand_in)
         self.prepared: Latest[Prepared] = Latest()
         self.performed: Latest[Performed] = Latest()
         followed = follower(self._stand_in)
@@ -61,6 +62,10 @@ class Act:
     @property
     def name(self) -> str:
         return self.manifest.name
+
+    @property
+    def canvas(self) -> Size:
+        return self.resting.shape[0], self.resting.shape[1]
 
     @property
     def said(self) -> str:
@@ -85,6 +90,12 @@ class Act:
             self._stand_in = self._opened(self.path)
         self._is_fresh = False
         return Drawing(self._stand_in, self.prepared, self.performed, self._gauges)
+
+
+def _resting(stand_in: StandIn) -> Frame:
+    """The performer before anybody was seen: the empty room."""
+    nobody = Scene()
+    return stand_in.performer.drawn(stand_in.performer.conditioned(nobody), nobody).image
 
 
 class Repertoire:

@@ -20,13 +20,13 @@ from live.gauges import Gauges
 from live.mailbox import Latest
 from live.overlay import Figures, Overlay
 from live.pacing import Clock, Tick, Ticks
-from live.pipeline import Capturing, Performed, Seen, StandIn, Tracking
+from live.pipeline import Capturing, FollowsPeople, Performed, Seen, StandIn, Tracking, TracksPeople
 from live.repertoire import Act, Repertoire, open_stand_in, playable
 from live.sinks import Sink
 from live.sinks.recorder import Recorder
 from live.sinks.sheet import Sheet
 from live.sinks.window import Window
-from live.sources import Captured, Source, open_source, source_spec
+from live.sources import Captured, Source, SourceSpec, open_source, source_spec
 from live.stages import Faults, Stage
 from live.telemetry import Telemetry
 
@@ -36,12 +36,12 @@ SWITCH_INTERVAL_S = 0.001
 """Python's own 5 ms would let a busy thread keep the display waiting for a third of a frame."""
 
 
-def perform(options: LiveOptions) -> int:
+def perform(options: LiveOptions, doors: "Doors | None" = None) -> int:
     """Perform until somebody quits, the time is up or the source ends. 0 when it went well.
 
     Raises `UnderstudyError` when it cannot begin, `KeyboardInterrupt` after Ctrl-C, when the recording is finished.
     """
-    with on_stage(options) as show, _signals(show.stop) as interrupted:
+    with on_stage(options, doors=doors) as show, _signals(show.stop) as interrupted:
         play(show)
         figures = show.figures()
     print(_summary(figures, show))
@@ -110,7 +110,7 @@ def play(show: Show, now: Clock = time.perf_counter) -> None:
         act = show.repertoire.on_stage(controls)
         performed = act.performed.newest
         picture = show.composer.picture(
-            act.canvas, performed, show.frames.newest, controls, elapsed_s=tick.time_s - last.tick_s
+            act.resting, performed, show.frames.newest, controls, elapsed_s=tick.time_s - last.tick_s
         )
         for sink in show.sinks:
             sink.show(picture, tick)
@@ -151,7 +151,7 @@ def _take_keys(show: Show, tick: Tick) -> None:
 def on_stage(
     options: LiveOptions,
     *,
-    opened: Callable[[Path], StandIn] | None = None,
+    doors: "Doors | None" = None,
     gauges: Gauges | None = None,
     sinks: Sequence[Sink] = (),
 ) -> Iterator[Show]:
@@ -162,7 +162,7 @@ def on_stage(
     cv2.setNumThreads(1)  # its pool would fight the engine for the cores
     switch_interval_s = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    gauges = gauges or Gauges()
+    gauges, doors = gauges or Gauges(), doors or Doors()
     with ExitStack() as stack:
         stack.callback(sys.setswitchinterval, switch_interval_s)
         out = OscSender(options.osc_to, options.osc_out) if options.osc else None
@@ -171,7 +171,7 @@ def on_stage(
         faults = Faults(lambda part, sentence: out.send("/error", f"{part}: {sentence}") if out else None)
         paths = playable(options)
         spec = source_spec(options.source, options.loop, options.camera_size, options.camera_fps)
-        source: _Reopened[Source] = _Reopened(lambda: open_source(spec))
+        source: _Reopened[Source] = _Reopened(lambda: doors.source(spec))
         stack.callback(lambda: source.newest.close())
         desk = Desk(options.initial_controls(source.newest.is_mirror), options.osc_prefix)
         if options.osc:
@@ -181,10 +181,18 @@ def on_stage(
 
         frames: Latest[Captured] = Latest()
         seen: Latest[Seen] = Latest()
-        open_one = opened or (lambda path: open_stand_in(path, options, options.threads or _engine_threads()))
 
         def begin(path: Path) -> Act:
-            return Act(path, open_one, _follower, frames, seen, desk.read, faults, gauges)
+            return Act(
+                path,
+                lambda path: doors.stand_in(path, options),
+                doors.follower,
+                frames,
+                seen,
+                desk.read,
+                faults,
+                gauges,
+            )
 
         repertoire = Repertoire(paths, begin, faults)
         stack.callback(repertoire.close)
@@ -194,7 +202,7 @@ def on_stage(
         if out:
             telemetry = Telemetry(out, show.figures, lambda: show.repertoire.act)
             stack.callback(Stage("telemetry", lambda: telemetry, faults).start().close)
-        tracking = Stage("tracker", lambda: Tracking(lambda: _tracker(options), frames, seen, gauges), faults)
+        tracking = Stage("tracker", lambda: Tracking(lambda: doors.tracker(options), frames, seen, gauges), faults)
         stack.callback(tracking.start().close)
         stack.callback(source_stage.start().close)
         yield show
@@ -237,24 +245,34 @@ def _add_sinks(show: Show, stack: ExitStack, more: Sequence[Sink]) -> None:
         stack.callback(sink.close)
 
 
-def _tracker(options: LiveOptions):  # type: ignore[no-untyped-def]
+def _stand_in(path: Path, options: LiveOptions) -> StandIn:
+    from engines.machine import cores
+
+    threads = options.threads or max(1, cores() - 1)  # one core is the tracker's
+    return open_stand_in(path, options, threads)
+
+
+def _tracker(options: LiveOptions) -> TracksPeople:
     from engines.pose.model import pose_model
     from engines.pose.tracker import Tracker
 
     return Tracker(pose_model(options.pose_model))
 
 
-def _follower(stand_in: StandIn):  # type: ignore[no-untyped-def]
+def _follower(stand_in: StandIn) -> FollowsPeople:
     from engines.pose.follow import Follower
 
     return Follower(stand_in.performer.manifest.proportions)
 
 
-def _engine_threads() -> int:
-    """One core is the tracker's."""
-    from engines.machine import cores
+@dataclass(frozen=True)
+class Doors:
+    """How what a show needs is opened; tests and chaos put others in their place."""
 
-    return max(1, cores() - 1)
+    source: Callable[[SourceSpec], Source] = open_source
+    stand_in: Callable[[Path, LiveOptions], StandIn] = _stand_in
+    tracker: Callable[[LiveOptions], TracksPeople] = _tracker
+    follower: Callable[[StandIn], FollowsPeople] = _follower
 
 
 @contextmanager

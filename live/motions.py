@@ -1,0 +1,70 @@
+"""Recording a motion from whatever can be a source."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from engines.errors import BadInput, Unavailable
+from engines.images import Size
+from engines.pose.landmarks import Landmarks
+from engines.pose.motion import Motion
+from engines.pose.tracker import Tracker
+from engines.progress import bar
+from live.pacing import Clock
+from live.pipeline import TracksPeople
+from live.sources import Source, open_source, source_spec
+
+
+def recorded_motion(
+    source: str,
+    out: Path,
+    *,
+    seconds: float | None = None,
+    opened_tracker: Callable[[], TracksPeople] = Tracker,
+    now: Clock = time.perf_counter,
+) -> Motion:
+    """Record the landmarks of a source until `seconds` are over, it ends, or Ctrl-C; written to `out` either way.
+
+    Frames with nobody in view are left out; the times say so. Raises `Unavailable` when nobody was ever seen.
+    """
+    if not out.parent.is_dir():
+        raise BadInput(f"{out}: there is no folder {out.parent} to write into")
+    opened = open_source(source_spec(source))
+    tracker = opened_tracker()
+    print(f"recording {opened.said}; Ctrl-C ends it")
+    try:
+        motion = _recorded(opened, tracker, seconds, now)
+    finally:
+        tracker.close()
+        opened.close()
+    motion.save(out)
+    print(f"{out}: {len(motion.times)} poses, {motion.duration_s:.1f} s")
+    return motion
+
+
+def _recorded(source: Source, tracker: TracksPeople, seconds: float | None, now: Clock) -> Motion:
+    poses: list[Landmarks] = []
+    times: list[float] = []
+    size: Size = (0, 0)
+    start_s = now()
+    with bar("seconds recorded") as progress:
+        try:
+            while seconds is None or now() - start_s < seconds:
+                captured = source.read()
+                if captured is None:
+                    break
+                size = captured.frame.shape[0], captured.frame.shape[1]
+                landmarks = captured.landmarks
+                if landmarks is None:
+                    landmarks = tracker.track(captured.frame, captured.captured_s).landmarks
+                if landmarks is not None:
+                    poses.append(landmarks)
+                    times.append(captured.captured_s - start_s)
+                progress(int(now() - start_s), int(seconds or 0))
+        except KeyboardInterrupt:  # the usual way to end a recording; what was danced is kept
+            pass
+    if not poses:
+        raise Unavailable(f"nobody was seen by {source.said}: step into view and record again")
+    return Motion(np.stack(poses), np.array(times) - times[0], size, source.said)

@@ -1,0 +1,117 @@
+"""What a guarded part promises: one report, another try, and an end when it is told."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from engines.errors import SourceLost
+from live.stages import Faults, Over, Stage
+
+
+class Counting:
+    """A part that counts its steps; `trouble` sees each number first."""
+
+    def __init__(self, trouble: Callable[[int], None] = lambda _step: None) -> None:
+        self.steps = 0
+        self.is_closed = False
+        self._trouble = trouble
+
+    def step(self) -> bool:
+        self._trouble(self.steps)
+        self.steps += 1
+        time.sleep(0.001)
+        return True
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def _until(done: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    end_s = time.monotonic() + timeout_s
+    while not done():
+        assert time.monotonic() < end_s, "it did not happen"
+        time.sleep(0.005)
+
+
+def _fail_at(number: int, error: Exception) -> Callable[[int], None]:
+    def trouble(step: int) -> None:
+        if step == number:
+            raise error
+
+    return trouble
+
+
+def test_a_part_that_fails_is_closed_and_opened_again() -> None:
+    opened: list[Counting] = []
+
+    def open_part() -> Counting:
+        opened.append(Counting(_fail_at(3, RuntimeError("once")) if not opened else lambda _step: None))
+        return opened[-1]
+
+    stage = Stage("part", open_part, Faults()).start()
+    _until(lambda: len(opened) > 1 and opened[1].steps > 0)
+    stage.close()
+    assert opened[0].is_closed
+    assert opened[1].is_closed
+
+
+def test_a_fault_is_logged_once_with_its_traceback_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[tuple[str, str]] = []
+    faults = Faults(lambda part, sentence: told.append((part, sentence)))
+    stage = Stage("tracker", lambda: Counting(_fail_at(0, ValueError("again"))), faults)
+    with caplog.at_level(logging.ERROR):
+        stage.start()
+        _until(lambda: faults.count >= 2)
+        stage.close()
+    assert told == [("tracker", "ValueError: again")]
+    assert len(caplog.records) == 1
+    assert caplog.records[0].exc_info is not None
+
+
+def test_a_fault_is_shown_until_the_part_works_again() -> None:
+    faults = Faults()
+    gate = threading.Event()
+
+    def trouble(_step: int) -> None:
+        if not gate.is_set():
+            raise SourceLost("camera 0 stopped")
+
+    stage = Stage("source", lambda: Counting(trouble), faults).start()
+    _until(lambda: "source" in faults.now)
+    assert faults.now["source"] == "camera 0 stopped"
+    gate.set()
+    _until(lambda: "source" not in faults.now)
+    stage.close()
+
+
+def test_a_part_that_cannot_be_opened_is_tried_again() -> None:
+    tries: list[int] = []
+
+    def open_part() -> Counting:
+        tries.append(1)
+        if len(tries) == 1:
+            raise OSError("no such device")
+        return Counting()
+
+    stage = Stage("source", open_part, Faults()).start()
+    _until(lambda: len(tries) == 2)
+    stage.close()
+
+
+def test_a_part_at_its_end_is_not_started_again() -> None:
+    stage = Stage("source", lambda: Counting(_fail_at(2, Over())), Faults()).start()
+    _until(lambda: stage.is_over)
+    stage.close()
+
+
+def test_a_part_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("live.stages.JOIN_S", 0.05)
+    release = threading.Event()
+    stage = Stage("source", lambda: Counting(lambda _step: release.wait() and None), Faults()).start()  # type: ignore[func-returns-value]
+    start_s = time.monotonic()
+    stage.close()
+    assert time.monotonic() - start_s < 3
+    release.set()
