@@ -1,8 +1,8 @@
 """A dance of key poses on the beat, eased into one another; it begins where it ends.
 
-Between keys every angle follows a monotone cubic (F. Fritsch, R. Carlson, "Monotone Piecewise Cubic Interpolation", SIAM
-J. Numer. Anal. 17, 1980): smooth through the keys and without overshoot, so that a foot that stands keeps standing. Arms
-arrive a little after the trunk and hands after the arms, as a body's parts do.
+Between keys every angle follows a monotone cubic (F. Fritsch, R. Carlson, "Monotone Piecewise Cubic Interpolation",
+SIAM J. Numer. Anal. 17, 1980): smooth through the keys and without overshoot, so that a foot that stands keeps
+standing. Arms arrive a little after the trunk and hands after the arms, as a body's parts do.
 """
 
 from collections.abc import Sequence

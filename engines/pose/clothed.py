@@ -30,22 +30,17 @@ class Wardrobe:
     hair: Color = (58, 36, 30)
     shoes: Color = (240, 236, 226)
     soles: Color = (150, 120, 96)
-    band: Color = (246, 196, 84)
 
 
 WARDROBES = (
     Wardrobe(),
-    Wardrobe((38, 140, 138), (66, 48, 60), (150, 98, 70), (24, 20, 22), (236, 226, 210), (92, 70, 60), (250, 180, 120)),
-    Wardrobe(
-        (240, 186, 66), (40, 70, 84), (244, 204, 176), (150, 84, 40), (70, 60, 70), (220, 214, 204), (206, 70, 84)
-    ),
-    Wardrobe(
-        (96, 86, 168), (54, 58, 66), (196, 140, 104), (40, 28, 26), (232, 232, 236), (120, 110, 120), (92, 196, 170)
-    ),
+    Wardrobe((38, 140, 138), (66, 48, 60), (150, 98, 70), (24, 20, 22), (236, 226, 210), (92, 70, 60)),
+    Wardrobe((240, 186, 66), (40, 70, 84), (244, 204, 176), (150, 84, 40), (70, 60, 70), (220, 214, 204)),
+    Wardrobe((96, 86, 168), (54, 58, 66), (196, 140, 104), (40, 28, 26), (232, 232, 236), (120, 110, 120)),
 )
 
 # Half the width and depth of the trunk in metres, from the hips (0) to the shoulders (1), for a torso of 0.5 m.
-_TRUNK = ((-0.15, 0.186, 0.132), (0.06, 0.168, 0.120), (0.34, 0.138, 0.104), (0.62, 0.152, 0.116), (0.86, 0.166, 0.112))
+_TRUNK = ((-0.11, 0.192, 0.136), (0.08, 0.176, 0.124), (0.36, 0.138, 0.104), (0.62, 0.152, 0.116), (0.86, 0.166, 0.112))
 
 
 def draw_dancer(image: Frame, points: Points, camera: Camera, wardrobe: Wardrobe) -> None:
@@ -57,7 +52,7 @@ def draw_dancer(image: Frame, points: Points, camera: Camera, wardrobe: Wardrobe
         _draw_leg(pen, points, side, wardrobe)
     parts = [(trunk.center[2], lambda: _draw_trunk(pen, points, trunk, wardrobe))]
     head_depth = max(float(points[[J.LEFT_EAR, J.RIGHT_EAR], 2].mean()), trunk.center[2] + 1e-3)
-    parts.append((head_depth, lambda: draw_head(pen, points, wardrobe.skin, wardrobe.hair, wardrobe.band)))
+    parts.append((head_depth, lambda: draw_head(pen, points, wardrobe.skin, wardrobe.hair)))
     for side in (0, 1):
         depth = 0.45 * points[J.LEFT_ELBOW + side, 2] + 0.55 * points[J.LEFT_WRIST + side, 2]
         parts.append((depth, lambda side=side: _draw_arm(pen, points, side, wardrobe)))  # type: ignore[misc]
@@ -79,7 +74,7 @@ class _Trunk:
         self.chest_left = unit(points[J.LEFT_SHOULDER] - points[J.RIGHT_SHOULDER])
 
     def outline(self, sections: Sequence[tuple[float, float, float]], pen: Pen) -> tuple[NDArray, NDArray]:
-        """The left and right edge of elliptic cross-sections (place, half width, half depth) as they are seen; pixels."""
+        """The left and right edge in pixels of elliptic cross-sections (place, half width, half depth)."""
         places = np.array([s[0] for s in sections])[:, None]
         centers = self.hips + places * (self.shoulders - self.hips)
         seen = pen.seen(centers)
@@ -98,7 +93,7 @@ class _Trunk:
 def _draw_trunk(pen: Pen, points: Points, trunk: _Trunk, wardrobe: Wardrobe) -> None:
     size = pen.pixels_per_metre(trunk.center)
     seat = [(-0.20, 0.130, 0.10), (-0.10, 0.165, 0.115), (0.2, 0.14, 0.105)]
-    pen.band(*trunk.outline(seat, pen), wardrobe.trousers, line=False)
+    pen.band(*trunk.outline(seat, pen), wardrobe.trousers, line=False, shade=False)
     left, right = trunk.outline(_TRUNK, pen)
     corners = pen.seen(points[[J.LEFT_SHOULDER, J.RIGHT_SHOULDER]])[:, :2]
     if (corners[0] - corners[1]) @ (left[-1] - right[-1]) < 0:
@@ -111,9 +106,9 @@ def _draw_trunk(pen: Pen, points: Points, trunk: _Trunk, wardrobe: Wardrobe) -> 
     tops = corners + up * (0.045 * size)
     left = np.vstack([left, tops[:1], neck + aside])
     right = np.vstack([right, tops[1:], neck - aside])
-    pen.band(left, right, wardrobe.shirt, smooth=1)
-    hem_left, hem_right = trunk.outline([(-0.15, 0.186, 0.132), (-0.10, 0.182, 0.129)], pen)
-    pen.band(hem_left, hem_right, darker(wardrobe.shirt, 0.82), line=False)
+    pen.band(left, right, wardrobe.shirt)
+    hem_left, hem_right = trunk.outline([(-0.11, 0.192, 0.136), (-0.06, 0.188, 0.133)], pen)
+    pen.band(hem_left, hem_right, darker(wardrobe.shirt, 0.82), line=False, shade=False)
     _draw_neck(pen, points, trunk, wardrobe)
 
 
@@ -133,7 +128,9 @@ def _draw_arm(pen: Pen, points: Points, side: int, wardrobe: Wardrobe) -> None:
     upper = (shoulder, elbow, (0.054, 0.050, 0.043, 0.040))
     sleeve = (shoulder, sleeve_end, (0.058, 0.061, 0.062))
     pen.limbs([upper, forearm, *_hand(points, side)], wardrobe.skin)
-    pen.limbs([sleeve], wardrobe.shirt)
+    pen.limbs([sleeve], wardrobe.shirt, cut=True)
+    hem = (sleeve_end + (shoulder - sleeve_end) * 0.13, sleeve_end, (0.0615, 0.062))
+    pen.cuff(*hem, darker(wardrobe.shirt, 0.82))
     # The sleeve's outline must not cut the shoulder from the trunk.
     inward = unit(points[J.RIGHT_SHOULDER - side] - shoulder)
     pen.disc(shoulder + inward * 0.022, 0.062, wardrobe.shirt)
@@ -153,9 +150,13 @@ def _hand(points: Points, side: int) -> list[Bone]:
 
 def _draw_leg(pen: Pen, points: Points, side: int, wardrobe: Wardrobe) -> None:
     hip, knee, ankle = (points[joint + side] for joint in (J.LEFT_HIP, J.LEFT_KNEE, J.LEFT_ANKLE))
-    thigh = (hip, knee, (0.084, 0.088, 0.078, 0.067))
-    shin = (knee, knee + (ankle - knee) * 0.95, (0.068, 0.069, 0.060, 0.057))
-    pen.limbs([thigh, shin], wardrobe.trousers)
+    # Thighs begin closer together than the hip joints are, or daylight shows between them.
+    start = hip + (points[J.RIGHT_HIP - side] - hip) * 0.10
+    end = knee + (ankle - knee) * 0.93
+    thigh = (start, knee, (0.090, 0.092, 0.080, 0.068))
+    shin = (knee, end, (0.068, 0.069, 0.063, 0.064))
+    pen.limbs([thigh, shin], wardrobe.trousers, cut=True)
+    pen.cuff(end + (knee - end) * 0.07, end, (0.064, 0.064), darker(wardrobe.trousers, 0.78))
 
 
 def _draw_shoe(pen: Pen, points: Points, side: int, wardrobe: Wardrobe) -> None:

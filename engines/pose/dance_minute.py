@@ -1,7 +1,7 @@
 """The dance of the built-in dancer: 96 beats, one minute, from an entrance to a bow.
 
-What a performer can do is to be seen in it: arms low, wide, high and crossed, bends to all sides, lunges, a jump, kicks,
-quarter turns and a whole one, slow and fast.
+What a performer can do is to be seen in it: arms low, wide, high and crossed, bends to all sides, lunges, a jump,
+kicks, quarter turns and a whole one, slow and fast.
 """
 
 from dataclasses import replace

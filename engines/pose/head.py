@@ -5,12 +5,13 @@ from numpy.typing import NDArray
 
 from engines.pose.body import Points
 from engines.pose.landmarks import Joint
-from engines.pose.pen import Color, Pen, darker, unit
+from engines.pose.pen import Color, Pen, darker, lighter, unit
 
 J = Joint
 
 # Half axes in metres: to the side, up, to the front; and its middle, from the ears (in the head's own frame).
 EGG = np.array([0.083, 0.118, 0.100])
+_HAIR_MIDDLE = np.array([0.0, 0.012, -0.008])
 MIDDLE = np.array([0.0, 0.002, 0.008])
 EARS_HEIGHT = 0.085  # body.py measures the face from the top of the neck
 
@@ -18,20 +19,23 @@ WHITE: Color = (250, 248, 244)
 IRIS: Color = (52, 40, 40)
 
 
-def draw_head(pen: Pen, points: Points, skin: Color, hair: Color, band: Color) -> None:
+def draw_head(pen: Pen, points: Points, skin: Color, hair: Color) -> None:
     """Head, hair and face of a posed body, (33, 3) metres."""
     head = _Head(pen, points)
-    bun = head.at(np.array([[0, 0.105, -0.085]]))[0]
+    bun = head.at(np.array([[0, 0.122, -0.078]]))[0]
     if bun[2] < head.center[2]:
-        _draw_bun(pen, bun, hair, band)
-    pen.fill(head.rim(pen.line), darker(hair, 0.55))
-    pen.fill(head.rim(0), hair)
+        _draw_bun(pen, bun, hair)
+    # Hair stands off the head; the face is painted on the head itself.
+    volume = head.rim(0, _HAIR_MIDDLE, EGG * 1.06)
+    pen.fill(head.rim(pen.line), darker(skin, 0.55))
+    pen.fill(head.rim(pen.line, _HAIR_MIDDLE, EGG * 1.06) if head.front[2] < 0.3 else volume, darker(hair, 0.7))
+    pen.fill(volume, hair)
     if head.front[2] > -0.55:
         _draw_face(pen, head, skin, hair)
     for sign in (1, -1):
         _draw_ear(pen, head, sign, skin)
     if bun[2] >= head.center[2]:
-        _draw_bun(pen, bun, hair, band)
+        _draw_bun(pen, bun, hair)
 
 
 class _Head:
@@ -58,9 +62,9 @@ class _Head:
         return self.center + (places * self.size) @ self.frame.T
 
     def painted(self, places: NDArray) -> tuple[NDArray, NDArray]:
-        """Places (N, 2) on the front of the egg (side, up; metres from the middle) in pixels, and how far each faces us.
+        """Places (N, 2) on the front of the egg in pixels, and how far each faces us (1 straight, below 0 away).
 
-        What lies behind the rim is drawn on the rim.
+        Places are metres from the middle, to the side and up. What lies behind the rim is drawn on the rim.
         """
         ball = places / EGG[:2]
         inside = np.maximum(1 - (ball * ball).sum(axis=1), 0)
@@ -70,10 +74,11 @@ class _Head:
         ball = np.where(facing[:, None] < 0, rim, ball)
         return self.pen.seen(self.at(ball * EGG))[:, :2], facing
 
-    def rim(self, grow: float) -> NDArray:
-        """The egg's outline in pixels."""
-        x, y, scale = self.pen.seen(self.center)
-        flat = (self.frame * EGG * self.size * scale)[:2] * np.array([[1.0], [-1.0]])
+    def rim(self, grow: float, middle: NDArray | None = None, egg: NDArray = EGG) -> NDArray:
+        """The outline of the head, or of another egg in its frame, in pixels."""
+        place = self.center if middle is None else self.at(middle[None])[0]
+        x, y, scale = self.pen.seen(place)
+        flat = (self.frame * egg * self.size * scale)[:2] * np.array([[1.0], [-1.0]])
         values, axes = np.linalg.eigh(flat @ flat.T)
         radii = np.sqrt(np.maximum(values, 0)) + grow
         turn = np.linspace(0, 2 * np.pi, 36, endpoint=False)
@@ -85,25 +90,16 @@ def _oval(x: float, y: float, wide: float, high: float, count: int = 14) -> NDAr
     return np.stack([x + wide * np.cos(turn), y + high * np.sin(turn)], axis=1)
 
 
-# Everything below is (side, up) in metres from the middle of the egg; the eyes, nose and mouth are where body.py has them.
+# Everything below is (side, up) in metres from the middle of the egg; eyes, nose and mouth are where body.py has them.
 _HAIRLINE = np.array([(0, 0.080), (0.028, 0.082), (0.052, 0.066), (0.066, 0.036), (0.073, 0.004)])
 # From the ear down the face reaches around to the neck.
 _JAW = np.array([(np.cos(a), -np.sin(a)) for a in np.linspace(0.12, np.pi / 2, 9)]) * EGG[:2] * 0.999
 _FACE = np.vstack([_HAIRLINE, _JAW])
 _FACE = np.vstack([_FACE, (_FACE * [-1, 1])[-2:0:-1]])
 _FRINGE = np.array([(-0.030, 0.088), (0.010, 0.062), (0.056, 0.048), (0.070, 0.030), (0.066, 0.060), (0.030, 0.095)])
-_EYE, _BROW = 0.022, 0.044
-_MOUTH = np.array(
-    [
-        (-0.026, -0.051),
-        (-0.010, -0.0455),
-        (0, -0.048),
-        (0.010, -0.0455),
-        (0.026, -0.051),
-        (0.010, -0.062),
-        (-0.010, -0.062),
-    ]
-)
+_EYE, _BROW = 0.022, 0.049
+_MOUTH = np.array([(-0.027, -0.046), (-0.010, -0.0485), (0, -0.0505), (0.010, -0.0485), (0.027, -0.046)])
+_MOUTH = np.vstack([_MOUTH, [(0.012, -0.0625), (-0.012, -0.0625)]])
 _NOSE = np.array([(0.004, 0.012), (0.012, -0.016), (0.002, -0.021)])
 
 
@@ -115,7 +111,7 @@ def _draw_face(pen: Pen, head: _Head, skin: Color, hair: Color) -> None:
         cheek, facing = head.painted(_oval(sign * 0.044, -0.028, 0.017, 0.012))
         if facing.min() > 0:
             pen.fill(cheek, (min(skin[0] + 8, 255), round(skin[1] * 0.90), round(skin[2] * 0.88)))
-        _draw_eye(pen, head, sign, hair, thick)
+        _draw_eye(pen, head, sign, hair)
     mouth, facing = head.painted(_MOUTH)
     if facing.mean() > 0.1:
         pen.fill(mouth, (178, 72, 70))
@@ -127,17 +123,18 @@ def _draw_face(pen: Pen, head: _Head, skin: Color, hair: Color) -> None:
         pen.fill(fringe, hair)
 
 
-def _draw_eye(pen: Pen, head: _Head, sign: int, hair: Color, thick: float) -> None:
-    white, facing = head.painted(_oval(sign * 0.031, _EYE, 0.0155, 0.0095))
+def _draw_eye(pen: Pen, head: _Head, sign: int, hair: Color) -> None:
+    white, facing = head.painted(_oval(sign * 0.032, _EYE, 0.0180, 0.0125))
     if facing.min() < 0.08:
         return
     pen.fill(white, WHITE)
-    # Two people in one: the gaze is to the front of the face, and a little into the camera.
-    pen.fill(head.painted(_oval(sign * 0.031, _EYE, 0.0082, 0.0090))[0], IRIS)
-    lid = np.array([(0.014, 0.021), (0.024, 0.031), (0.036, 0.032), (0.048, 0.023)]) * [sign, 1]
-    pen.stroke(head.painted(lid)[0], (40, 28, 28), thick)
-    brow = np.array([(0.013, _BROW - 0.002), (0.030, _BROW + 0.005), (0.050, _BROW - 0.003)]) * [sign, 1]
-    pen.stroke(head.painted(brow)[0], darker(hair, 0.9), thick * 1.2)
+    pen.fill(head.painted(_oval(sign * 0.031, _EYE - 0.0005, 0.0088, 0.0105))[0], IRIS)
+    pen.fill(head.painted(_oval(sign * 0.031 - 0.003, _EYE + 0.004, 0.0026, 0.0028, 8))[0], WHITE)
+    lid = np.array([(0.0125, 0.022), (0.022, 0.0335), (0.036, 0.036), (0.048, 0.030), (0.054, 0.025)])
+    under = np.array([(0.049, 0.0245), (0.036, 0.0315), (0.023, 0.0300)])
+    pen.fill(head.painted(np.vstack([lid, under]) * [sign, 1])[0], (40, 28, 28))
+    brow = np.array([(0.014, 0), (0.030, 0.007), (0.052, -0.001), (0.031, 0.002), (0.014, -0.005)])
+    pen.fill(head.painted((brow + np.array([0, _BROW])) * [sign, 1])[0], darker(hair, 0.9))
 
 
 def _draw_ear(pen: Pen, head: _Head, sign: int, skin: Color) -> None:
@@ -151,8 +148,7 @@ def _draw_ear(pen: Pen, head: _Head, sign: int, skin: Color) -> None:
     pen.fill(ear, darker(skin, 0.92))
 
 
-def _draw_bun(pen: Pen, place: Points, hair: Color, band: Color) -> None:
-    pen.disc(place, 0.046, darker(hair, 0.55), pen.line)
-    pen.disc(place, 0.046, hair)
-    pen.disc(place + [-0.012, 0.014, 0.0], 0.018, tuple(min(round(c * 1.35 + 8), 255) for c in hair))  # type: ignore[arg-type]
-    del band
+def _draw_bun(pen: Pen, place: Points, hair: Color) -> None:
+    pen.disc(place, 0.050, darker(hair, 0.55), pen.line)
+    pen.disc(place, 0.050, hair)
+    pen.disc(place + np.array([-0.014, 0.016, 0.0]), 0.017, lighter(hair))

@@ -27,6 +27,11 @@ def darker(color: Color, factor: float) -> Color:
     return (round(color[0] * factor), round(color[1] * factor), round(color[2] * factor))
 
 
+def lighter(color: Color) -> Color:
+    red, green, blue = (min(round(value * 1.35 + 8), 255) for value in color)
+    return (red, green, blue)
+
+
 class Pen:
     """Draws into one picture through one camera."""
 
@@ -63,25 +68,36 @@ class Pen:
     def limb(self, start: Points, end: Points, radii: Sequence[float], color: Color) -> None:
         self.limbs([(start, end, radii)], color)
 
-    def limbs(self, bones: Sequence[Bone], color: Color) -> None:
-        """Rounded tapering bones in one color: first the contour of all, so that none is drawn between them."""
-        shapes = [self._spine(*bone) for bone in bones]
-        for centers, radii, along in shapes:
-            self.fill(_capsule(centers, radii + self.line, along), darker(color, 0.55))
-        for centers, radii, along in shapes:
-            self.fill(_capsule(centers, radii, along), color)
-        for centers, radii, along in shapes:
-            across = np.array([-along[1], along[0]]) * radii[:, None]
-            self._shade(centers + across, centers - across, color)
+    def limbs(self, bones: Sequence[Bone], color: Color, cut: bool = False) -> None:
+        """Rounded tapering bones in one color: first the contour of all, so that none is drawn between them.
 
-    def band(self, left: NDArray, right: NDArray, color: Color, line: bool = True, smooth: int = 0) -> None:
+        With `cut` the last bone ends flat, like a sleeve.
+        """
+        shapes = [self._spine(*bone) for bone in bones]
+        flat = [cut and bone is bones[-1] for bone in bones]
+        for (centers, radii, along), ends_flat in zip(shapes, flat, strict=True):
+            self.fill(_capsule(centers, radii + self.line, along, ends_flat), darker(color, 0.55))
+        for (centers, radii, along), ends_flat in zip(shapes, flat, strict=True):
+            self.fill(_capsule(centers, radii, along, ends_flat), color)
+        for (centers, radii, along), ends_flat in zip(shapes, flat, strict=True):
+            across = np.array([-along[1], along[0]]) * radii[:, None]
+            self._shade(centers + across, centers - across, color, open_end=ends_flat)
+
+    def cuff(self, start: Points, end: Points, radii: Sequence[float], color: Color) -> None:
+        """A flat band around a limb."""
+        centers, widths, along = self._spine(start, end, radii)
+        across = np.array([-along[1], along[0]]) * widths[:, None]
+        self.fill(np.concatenate([centers + across, (centers - across)[::-1]]), color)
+
+    def band(self, left: NDArray, right: NDArray, color: Color, line: bool = True, shade: bool = True) -> None:
         """A shape between two edges ((N, 2) pixels each, in the same order)."""
-        polygon = rounded(np.vstack([left, right[::-1]]), smooth)
+        polygon = np.vstack([left, right[::-1]])
         if line:
             middle = polygon.mean(axis=0)
             self.fill(polygon + unit(polygon - middle) * self.line, darker(color, 0.55))
         self.fill(polygon, color)
-        self._shade(left, right, color)
+        if shade:
+            self._shade(left, right, color, open_end=True)
 
     def _spine(self, start: Points, end: Points, radii: Sequence[float]) -> tuple[NDArray, NDArray, NDArray]:
         """Centers (N, 2) and radii (N,) of a bone in pixels, and its direction in the picture."""
@@ -89,30 +105,25 @@ class Pen:
         seen = self.seen(start + shares * (end - start))
         return seen[:, :2], np.asarray(radii) * seen[:, 2], unit(seen[-1, :2] - seen[0, :2])
 
-    def _shade(self, left: NDArray, right: NDArray, color: Color) -> None:
-        """The side away from the light, as far as the shape lies across the light."""
+    def _shade(self, left: NDArray, right: NDArray, color: Color, open_end: bool) -> None:
+        """The side away from the light, as far as the shape lies across the light; it runs out towards the joints."""
         across = unit(left.mean(axis=0) - right.mean(axis=0))
         facing = float(across @ LIGHT)
         dark, bright = (right, left) if facing > 0 else (left, right)
-        edge = dark + (bright - dark) * (0.34 * abs(facing))
+        part = np.full((len(dark), 1), 0.34 * abs(facing))
+        part[0] *= 0.2
+        part[-1] *= 1.0 if open_end else 0.2
+        edge = dark + (bright - dark) * part
         self.fill(np.vstack([dark, edge[::-1]]), darker(color, 0.80))
 
 
-def rounded(polygon: NDArray, times: int) -> NDArray:
-    """A closed polygon with its corners cut (Chaikin)."""
-    for _ in range(times):
-        following = np.roll(polygon, -1, axis=0)
-        cut = np.stack([0.75 * polygon + 0.25 * following, 0.25 * polygon + 0.75 * following], axis=1)
-        polygon = cut.reshape(-1, 2)
-    return polygon
-
-
-def _capsule(centers: NDArray, radii: NDArray, along: NDArray) -> NDArray:
-    """The outline of a bone with round ends."""
+def _capsule(centers: NDArray, radii: NDArray, along: NDArray, flat_end: bool) -> NDArray:
+    """The outline of a bone with round ends, or a flat one where it ends."""
     across = np.array([-along[1], along[0]])
     side = across * radii[:, None]
     arc = _HALF_CIRCLE @ np.array([along, across])
-    ends = (centers[-1] + arc * radii[-1], centers[0] - arc * radii[0])
+    end = centers[-1] + side[-1] * np.array([[-1.0], [1.0]]) if flat_end else centers[-1] + arc * radii[-1]
+    ends = (end, centers[0] - arc * radii[0])
     return np.concatenate([(centers - side)[:-1], ends[0], (centers + side)[-2:0:-1], ends[1]])
 
 

@@ -18,8 +18,8 @@ from engines.pose.quiet import native_logs_silenced
 
 Mode = Literal["video", "image"]
 
-# MediaPipe's z is said to be in frame widths but is larger: by 3.2 to 4.1 than its own metric landmarks on four clips and
-# the drawn dancer (correlation 0.92 to 1.00; drawn dancer, whose depth is known: 3.8 by standard deviation).
+# MediaPipe's z is said to be in frame widths but is larger: by 3.2 to 4.1 than its own metric landmarks on four clips
+# and the drawn dancer (correlation 0.92 to 1.00), and by 3.8 than the drawn dancer's known depth.
 DEPTH_EXCESS = 3.6
 # How many people are compared when one is chosen. It costs nothing where only one is in view.
 CANDIDATES = 3
