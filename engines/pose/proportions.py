@@ -138,8 +138,10 @@ def _shares(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
     shares = ordinary_shares()
     for _ in range(5):
         heights = np.array([height_of(row, shares) for row in lengths])
-        measured = np.nanpercentile(lengths / heights[:, None], PERCENTILE, axis=0)
-        shares = np.where(np.isfinite(measured), np.clip(measured, 0.005, 2), shares)
+        relative = lengths / heights[:, None]
+        for bone, seen in enumerate(np.isfinite(relative).T):
+            if seen.any():  # else that of an ordinary body stays
+                shares[bone] = np.clip(np.percentile(relative[seen, bone], PERCENTILE), 0.005, 2)
         shares /= shares[UPRIGHT].sum()
     return shares
 
