@@ -14,7 +14,7 @@ from engines.finish import over
 from engines.images import Frame, resized
 from engines.performer import Performer
 from engines.scene import Drawn, Scene
-from training.nearest import nearest_pose
+from training.pairs.splits import body_normalized
 from training.pairs.store import PairSet
 from training.tallies import are_neighbors
 
@@ -47,10 +47,11 @@ def baselines(pairs: PairSet, side: int, learned: NDArray[np.int64]) -> dict[str
     contenders: dict[str, Contender] = {"real": real, "copy_last": copy_last}
     if not len(learned):
         return contenders
-    index = nearest_pose(pairs.landmarks[learned])
+    poses = body_normalized(pairs.landmarks, pairs.header.size)
 
     def nearest(i: int) -> Shown | None:
-        j = int(learned[index.nearest(pairs.landmarks[i])[0]])
+        distances = np.linalg.norm(poses[learned] - poses[i], axis=-1).mean(axis=1)  # as the pairs' novelty has them
+        j = int(learned[distances.argmin()])
         return picture(j), ("real", j)
 
     @cache

@@ -102,7 +102,7 @@ def test_the_floor_takes_from_the_training_split_only(pairs: PairSet) -> None:
     contenders = baselines(pairs, SIDE, learned)
     keys = {shown[1] for i in pairs.split("test") if (shown := contenders["nearest_pose"](int(i)))}
     assert keys <= {("real", int(i)) for i in learned}
-    own = contenders["nearest_pose"](int(learned[5]))
+    own = contenders["nearest_pose"](int(learned[5]))  # nothing is nearer to a pose than itself
     assert own is not None
     assert np.array_equal(own[0], pairs.frame(int(learned[5])))
 

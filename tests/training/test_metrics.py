@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from engines.pose.landmarks import Joint, Landmarks
 from training import metrics
-from training.nearest import nearest_pose
 
 RNG = np.random.default_rng(7)
 
@@ -238,31 +237,3 @@ def test_tof_is_the_mean_distance_of_two_flows() -> None:
     flow, real = np.zeros((4, 4, 2), np.float32), np.zeros((4, 4, 2), np.float32)
     flow[..., 0], flow[..., 1] = 3, 4
     assert metrics.tof(flow, real) == pytest.approx(5)
-
-
-# Nearest pose --------------------------------------------------------------------------------------------------------
-
-
-def test_the_nearest_pose_is_found_wherever_and_however_large_the_dancer_stands() -> None:
-    poses = np.stack([_standing() for _ in range(4)])
-    for i in range(4):  # the right wrist higher and higher
-        poses[i, Joint.RIGHT_WRIST, 1] -= 0.1 * i
-    query = poses[2].copy()
-    query[:, :2] = query[:, :2] * 0.6 + 0.3
-    index, distance = nearest_pose(poses).nearest(query)
-    assert index == 2
-    assert distance == pytest.approx(0, abs=1e-5)
-
-
-def test_the_distance_of_poses_is_in_torso_lengths() -> None:
-    raised = _standing()
-    raised[Joint.RIGHT_WRIST, 1] -= 0.1  # half a torso, of one of 23 points
-    _, distance = nearest_pose(_standing()[None]).nearest(raised)
-    assert distance == pytest.approx(0.5 / 23, rel=1e-4)
-
-
-def test_a_foreshortened_torso_does_not_blow_a_pose_up() -> None:
-    bent = _standing()
-    bent[11:13, 1] = 0.499
-    _, distance = nearest_pose(np.stack([_standing()] * 5)).nearest(bent)
-    assert distance < 2
