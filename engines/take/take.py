@@ -1,11 +1,11 @@
 """A take: a clip after tracking, with everything that can be known of it without learning.
 
 `take_of` is the whole way from a tracked clip to its shots, each with the frames worth keeping, the square the dancer
-is drawn in and, where the camera stood still, the clean plate.
+is drawn in and, where the camera stood still or only swayed, the clean plate.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -88,30 +88,49 @@ class ShotJob:
 
 
 Made = tuple[TakeShot | None, Counter[str]]
-Run = Callable[[Callable[[ShotJob], Made], Sequence[ShotJob]], Iterable[Made]]
 
 
-def take_of(clip: Clip, track: Track, *, fps: float, crop: CropKind = "static", run: Run = map) -> Take:
-    """What of a tracked clip can be learned from. VideoError says why nothing can.
+@dataclass(frozen=True)
+class Selection:
+    """The frames of a clip that are worth keeping, shot by shot, before anything slow is done with them."""
 
-    `run(function, jobs)` does the slow parts, a job a shot: `map` here and now, or a pool of processes.
-    """
+    clip: Clip
+    track: Track
+    stretches: tuple[NDArray[np.int64], ...]
+    drops: Counter[str]
+
+    def jobs(self, crop: CropKind) -> list[ShotJob]:
+        return [ShotJob(self.clip, self.track.chosen(kept), crop) for kept in self.stretches]
+
+
+def selected(clip: Clip, track: Track, fps: float) -> Selection:
+    """What of a clip to keep, at most `fps` frames a second. VideoError if nobody is in it."""
     if not track.found.any():
         raise VideoError(f"{clip.name}: nobody was found in any of its {len(track)} frames; film one person whole.")
     stretches, drops = kept_frames(track, clip.fps, fps)
-    shots = []
-    jobs = [ShotJob(clip, track.chosen(kept), crop) for kept in stretches]
-    for kept, (shot, lost) in zip(stretches, run(make_shot, jobs), strict=True):
+    return Selection(clip, track, tuple(stretches), drops)
+
+
+def assembled(selection: Selection, made: Iterable[Made]) -> Take:
+    """A take of the shots made of a selection's jobs, in their order. VideoError says why nothing can be learned."""
+    drops, shots = Counter(selection.drops), []
+    for kept, (shot, lost) in zip(selection.stretches, made, strict=True):
         drops += lost
         if shot is not None:
             shots.append(replace(shot, kept=kept[shot.kept]))
     if not shots:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in drops.most_common())
         raise VideoError(
-            f"{clip.name}: none of its {len(track)} frames can be used ({reasons}); "
+            f"{selection.clip.name}: none of its {len(selection.track)} frames can be used ({reasons}); "
             "film one whole person, lit well, for at least some seconds."
         )
-    return Take(clip, track, tuple(shots), drops)
+    return Take(selection.clip, selection.track, tuple(shots), drops)
+
+
+def take_of(clip: Clip, track: Track, *, fps: float, crop: CropKind = "static") -> Take:
+    """The whole way, here and now. VideoError says why nothing of the clip can be learned from."""
+    selection = selected(clip, track, fps)
+    return assembled(selection, map(make_shot, selection.jobs(crop)))
 
 
 def make_shot(job: ShotJob) -> Made:

@@ -13,6 +13,7 @@ Skeletons are not stored: they are drawn from the landmarks when a pair is read,
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from engines.errors import PairsError
 from engines.images import Frame, Size
 from engines.pose.landmarks import COUNT, Landmarks
+from engines.pose.proportions import Proportions
+from engines.pose.skeleton import SkeletonStyle
 
 FORMAT = 1
 Split = Literal["train", "validation", "gap", "test"]
@@ -41,7 +44,9 @@ class _Frozen(BaseModel):
 class Shot(_Frozen):
     """A stretch of a video without a cut. `crop`: (x, y, side) of the square in source pixels; it may leave the frame.
 
-    A static shot has a plate: the square lies in it with its top left corner at `plate_at` (y, x).
+    A static shot has a plate, in which the square lies with its top left corner at `plate_at` (y, x); `never_seen` is
+    the share of it that had to be invented. Where a sway was taken out (`sway`, in pixels), `frame_size` and `crop`
+    are those of the steadied room. `why_moving` says what spoke against a static camera.
     """
 
     id: str
@@ -52,21 +57,28 @@ class Shot(_Frozen):
     plate: str | None = None
     plate_at: tuple[int, int] = (0, 0)
     never_seen: float = 0.0
+    sway: float = 0.0
+    why_moving: str = ""
 
 
 class PairsHeader(_Frozen):
-    """What a folder of pairs is. `size` is (S, S); `drops` counts the frames left out, by reason."""
+    """What a folder of pairs is. `size` is (S, S); `drops` counts the frames left out, by reason.
+
+    `proportions` are the dancer's in the square of the main shot; `skeleton` is the style to draw with, None for the
+    default; `warnings` are sentences for whoever trains on this.
+    """
 
     format: int = FORMAT
     kind: Literal["skeleton"] = "skeleton"
     size: Size
     fps: float
     shots: tuple[Shot, ...] = ()
-    proportions: Any = None
-    skeleton: Any = None
+    proportions: Proportions | None = None
+    skeleton: SkeletonStyle | None = None
     drops: dict[str, int] = {}
     true_alpha: bool = False
     splits: str = ""
+    warnings: tuple[str, ...] = ()
     made_by: dict[str, str] = {}
 
 
@@ -110,7 +122,14 @@ class PairSet:
         return np.array([i for i, row in enumerate(self.rows) if row.split == name], np.int64)
 
     def shot(self, i: int) -> Shot:
+        """The shot that the i-th pair is from."""
         return self._shots[self.rows[i].shot]
+
+    @property
+    def main_shot(self) -> Shot:
+        """The shot with the most pairs: its plate and its square are the performer's."""
+        counts = Counter(row.shot for row in self.rows)
+        return max(self.header.shots, key=lambda shot: counts[shot.id])
 
     def frame(self, i: int) -> Frame:
         return _rgb(_picture(self.folder / "frames" / f"{self.ids[i]}.png", cv2.IMREAD_COLOR))
@@ -244,8 +263,8 @@ class PairsWriter:
         temporary = self.folder / "landmarks.part.npy"
         np.save(temporary, np.array([note["landmarks"] for note in notes], np.float32).reshape(-1, COUNT, 4))
         os.replace(temporary, self.folder / "landmarks.npy")
-        _write_text(self.folder / "index.jsonl", "".join(row.model_dump_json() + "\n" for row in rows))
-        _write_text(self.folder / "pairs.json", (header or self.header).model_dump_json(indent=1) + "\n")
+        write_text(self.folder / "index.jsonl", "".join(row.model_dump_json() + "\n" for row in rows))
+        write_text(self.folder / "pairs.json", (header or self.header).model_dump_json(indent=1) + "\n")
         (self.folder / self.PART).unlink()
         return open_pairs(self.folder)
 
@@ -254,7 +273,7 @@ class PairsWriter:
         text = path.read_text() if path.exists() else ""
         whole = text[: text.rfind("\n") + 1]
         if whole != text:  # killed in the middle of a line
-            _write_text(path, whole)
+            write_text(path, whole)
         notes = [json.loads(line) for line in whole.splitlines()]
         return {note["row"]["id"]: note for note in notes}
 
@@ -283,7 +302,7 @@ def _write_png(path: Path, picture: Frame) -> None:
     _write_bytes(path, data.tobytes())
 
 
-def _write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     _write_bytes(path, text.encode())
 
 
