@@ -75,11 +75,16 @@ class Examples:
         if not len(self.train):
             raise PairsError(f"{pairs.folder}: holds no pairs to learn from for output {self.output!r}.")
         self._plates = {shot.id: self._plate_square(shot) for shot in pairs.header.shots} if self.figure else {}
+        self._true_alpha = self.figure and pairs.header.true_alpha
         self._kept: dict[int, Example] = {}
+        self._figures: dict[int, Frame] = {}
         if hold and self._bytes() < config.run.memory_gb * 1e9:
             with ThreadPoolExecutor(os.cpu_count()) as threads:
                 wanted = [int(i) for i in np.concatenate([self.train, self.validation])]
-                self._kept = dict(zip(wanted, threads.map(self._read, wanted), strict=True))
+                if self._true_alpha:
+                    self._figures = dict(zip(wanted, threads.map(self._read_figure, wanted), strict=True))
+                else:
+                    self._kept = dict(zip(wanted, threads.map(self._read, wanted), strict=True))
 
     @property
     def output(self) -> str:
@@ -120,7 +125,13 @@ class Examples:
         return self._plates[shot.id]
 
     def __getitem__(self, i: int) -> Example:
-        return self._kept[i] if i in self._kept else self._read(i)
+        if not self._true_alpha:
+            return self._kept[i] if i in self._kept else self._read(i)
+        figure = self._figures[i] if i in self._figures else self._read_figure(i)
+        plate = self.plate_of(i)
+        assert plate is not None
+        frame = _laid_over(_premultiplied(figure), plate)
+        return Example(self.pairs.landmarks[i], frame, figure[..., 3], plate, figure)
 
     def _nth(self, position: int) -> int:
         epoch, place = divmod(position, len(self.train))
@@ -134,22 +145,26 @@ class Examples:
 
     def _read(self, i: int) -> Example:
         size = (self.config.size, self.config.size)
-        figure = self.pairs.figure(i) if self.figure else None
         return Example(
             landmarks=self.pairs.landmarks[i],
             frame=resized(self.pairs.frame(i), size),
             mask=resized(self.pairs.mask(i), size),
             plate=self.plate_of(i),
-            figure=None if figure is None else _resized_alpha(figure, size),
+            figure=None,
         )
+
+    def _read_figure(self, i: int) -> Frame:
+        figure = self.pairs.figure(i)
+        assert figure is not None
+        return _resized_alpha(figure, (self.config.size, self.config.size))
 
     def _plate_square(self, shot: Shot) -> Frame | None:
         square = self.pairs.plate_square(shot)
         return None if square is None else resized(square, (self.config.size, self.config.size))
 
     def _bytes(self) -> int:
-        channels = 4 + (4 if self.figure and self.pairs.header.true_alpha else 0)
-        return (len(self.train) + len(self.validation)) * self.config.size**2 * channels
+        # Frame and mask, or the true figure, from which both follow.
+        return (len(self.train) + len(self.validation)) * self.config.size**2 * 4
 
     def _augmented(self, example: Example, rng: np.random.Generator) -> tuple[Example, Frame, NDArray[np.float32]]:
         config = self.config.augmentation
