@@ -92,6 +92,9 @@ class _Trunk:
 
 def _draw_trunk(pen: Pen, points: Points, trunk: _Trunk, wardrobe: Wardrobe) -> None:
     size = pen.pixels_per_metre(trunk.center)
+    front = np.cross(trunk.chest_left, trunk.up)
+    if front[2] <= 0:
+        _draw_neck(pen, points, trunk, front, wardrobe)
     seat = [(-0.20, 0.130, 0.10), (-0.10, 0.165, 0.115), (0.2, 0.14, 0.105)]
     pen.band(*trunk.outline(seat, pen), wardrobe.trousers, line=False, shade=False)
     left, right = trunk.outline(_TRUNK, pen)
@@ -109,14 +112,14 @@ def _draw_trunk(pen: Pen, points: Points, trunk: _Trunk, wardrobe: Wardrobe) -> 
     pen.band(left, right, wardrobe.shirt)
     hem_left, hem_right = trunk.outline([(-0.11, 0.192, 0.136), (-0.06, 0.188, 0.133)], pen)
     pen.band(hem_left, hem_right, darker(wardrobe.shirt, 0.82), line=False, shade=False)
-    _draw_neck(pen, points, trunk, wardrobe)
+    if front[2] > 0:
+        _draw_neck(pen, points, trunk, front, wardrobe)
 
 
-def _draw_neck(pen: Pen, points: Points, trunk: _Trunk, wardrobe: Wardrobe) -> None:
+def _draw_neck(pen: Pen, points: Points, trunk: _Trunk, front: Points, wardrobe: Wardrobe) -> None:
     ears = (points[J.LEFT_EAR] + points[J.RIGHT_EAR]) / 2
     base = trunk.shoulders + trunk.up * 0.035
     pen.limb(base, base + (ears - base) * 0.75, (0.056, 0.050, 0.050), wardrobe.skin)
-    front = np.cross(trunk.chest_left, trunk.up)
     if front[2] > 0:  # the neckline is seen from the front only
         pen.disc(base + front * 0.03, 0.058, wardrobe.skin)
 
@@ -164,7 +167,7 @@ def _draw_shoe(pen: Pen, points: Points, side: int, wardrobe: Wardrobe) -> None:
     down = unit((heel + toe) / 2 - ankle - unit(toe - heel) * float((((heel + toe) / 2) - ankle) @ unit(toe - heel)))
     along = toe - heel
     tip = toe + along * 0.13
-    pen.limb(ankle + (ankle - heel) * 0.5, ankle, (0.036, 0.036), wardrobe.skin)
+    pen.limb(ankle + (points[J.LEFT_KNEE + side] - ankle) * 0.14, ankle, (0.036, 0.036), wardrobe.skin)
     sole = (heel + down * 0.014, tip + down * 0.012, (0.036, 0.034, 0.034, 0.026))
     pen.limbs([sole], wardrobe.soles)
     upper = (heel - down * 0.012, tip - down * 0.002, (0.044, 0.045, 0.040, 0.028))
