@@ -60,6 +60,11 @@ class Gauges:
         self.spent.append(spent)
         self.overheads_s.append(spent.conditioning_s + spent.finish_s + loop_s)
 
+    def clear(self) -> None:
+        """Forget the single figures so far; rates and counts go on."""
+        for series in (self.latencies_s, self.intervals_s, self.spent, self.overheads_s):
+            series.clear()
+
     def latency_ms(self, percentile: float) -> float:
         """Capture to flip, over the last pictures; NaN before the first."""
         latest = list(self.latencies_s)[-WINDOW:]
