@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from training.costumes import mesh
 from engines.pose.guides import Anchor, Arc, Fan, Guide, fan_ribs
 from engines.pose.landmarks import Joint
+from training.costumes import mesh
 from training.costumes.body import PLACES, SIDED, TORSO, Figure
-from training.costumes.mesh import Frame3, Mesh, Points
+from training.costumes.mesh import Mesh, Points
 
 Pair = tuple[float, float]
 Place = Literal[

@@ -13,7 +13,7 @@ from training.costumes.costume import Costume
 from training.costumes.mesh import Mesh, Points
 from training.costumes.shading import KEY, Shadow, key_shadow, shaded
 
-SUPERSAMPLED = 2
+SUPERSAMPLED = 3  # in each direction: wing rods and joint rings are only some pixels wide
 
 
 @dataclass(frozen=True)

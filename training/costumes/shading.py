@@ -167,7 +167,7 @@ def _lit(
                 glow = 0.60 + 0.60 * min(1.0, max(0.0, tall / 2.3))
                 through = abs(facing) ** 1.4
                 front = through * (0.30 + 0.70 * lit) if facing > 0 else 0.55 * through
-                light = (1.45 * front + 0.26 + 0.14 * up) * glow * (0.35 + 0.65 * opened)
+                light = (1.62 * front + 0.28 + 0.16 * up) * glow * (0.35 + 0.65 * opened)
                 color[row, column, 0] = _displayed(red * light * 1.06)
                 color[row, column, 1] = _displayed(green * light)
                 color[row, column, 2] = _displayed(blue * light * 0.92)

@@ -3,6 +3,8 @@
 Places are in heights of the square: x from its middle to the right, y from its top down.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
@@ -37,19 +39,22 @@ class Stage(BaseModel):
     beams: tuple[Beam, ...] = ()
 
 
+@lru_cache(maxsize=16)
 def plate_of(stage: Stage, size: Size) -> Frame:
-    """The empty room at `size` (height, width), the square in the middle of a wide one; always the same to the bit."""
+    """The empty room at `size` (height, width), the square in the middle of a wide one; always the same to the bit. Read-only, since it is shared."""
     height, width = size
     y = (np.arange(height) + 0.5)[:, None] / height
     x = (np.arange(width) + 0.5 - width / 2)[None] / height
     wall = _backdrop(stage, x, y)
-    ground = _floor(stage, x, y, height)
+    ground = _floor(stage, x, y)
     blend = _smooth((y - stage.wall) / 0.03)[..., None]
     linear = wall * (1 - blend) + ground * blend
     linear *= (1 - 0.45 * _smooth((np.hypot(x, (y - 0.5) * 0.9) - 0.30) / 0.55))[..., None]
     # Half a level of noise hides the steps that 8 bits make in so dark a gradient.
     noise = np.random.default_rng(7).uniform(-0.5, 0.5, (height, width, 1))
-    return np.clip(toned(linear.astype(np.float32)) * 255 + noise + 0.5, 0, 255).astype(np.uint8)
+    plate = np.clip(toned(linear.astype(np.float32)) * 255 + noise + 0.5, 0, 255).astype(np.uint8)
+    plate.flags.writeable = False
+    return plate
 
 
 def _backdrop(stage: Stage, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -66,7 +71,7 @@ def _backdrop(stage: Stage, x: NDArray[np.float64], y: NDArray[np.float64]) -> N
     return color * (1 - 0.75 * _smooth((y - stage.wall + 0.16) / 0.17))[..., None]
 
 
-def _floor(stage: Stage, x: NDArray[np.float64], y: NDArray[np.float64], height: int) -> NDArray[np.float64]:
+def _floor(stage: Stage, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     wide, deep = stage.pool_size
     away = (x / wide) ** 2 + ((y - stage.floor) / deep) ** 2
     pool = 0.85 * np.exp(-away * 1.3) + 0.15 * np.exp(-away * 0.28)
