@@ -14,6 +14,7 @@ from engines.errors import BadInput, Unavailable
 from engines.images import Frame, Size
 from engines.pose.landmarks import COUNT, Joint, Landmarks, in_heights, middle, torso_length
 from engines.pose.model import pose_model
+from engines.pose.puppet import BuiltInDancer
 from engines.pose.quiet import native_logs_silenced
 
 Mode = Literal["video", "image"]
@@ -25,6 +26,8 @@ DEPTH_EXCESS = 3.6
 CANDIDATES = 3
 # A person whose hips move this many torso lengths from one frame to the next is another person.
 JUMP = 1.2
+# When the built-in dancer stands in front of the camera with open arms.
+WARM_UP_S = 8.5
 # After so long without the person followed, the largest is taken again instead of the nearest.
 FORGOTTEN_S = 1.0
 
@@ -63,6 +66,7 @@ class Tracker:
         if not self._model.is_file():
             raise Unavailable(f"There is no pose model at {self._model}: leave the path away to use the default one.")
         self._everybody = _Landmarker(self._model, "image", CANDIDATES, masks)
+        self._everybody.warm_up()
         self._follower = _Landmarker(self._model, "video", 1, masks) if mode == "video" else None
         self._last: Landmarks | None = None
         self._seen_s = NOBODY_SEEN
@@ -206,6 +210,11 @@ class _Landmarker:
             result = self._translated(lambda: self._landmarker.detect_for_video(image, self._clock_ms))
         masks = result.segmentation_masks or [None] * len(result.pose_landmarks)
         return [_Person(_as_landmarks(p), _as_mask(m)) for p, m in zip(result.pose_landmarks, masks, strict=True)]
+
+    def warm_up(self) -> None:
+        """See a person once, so that what the first one costs and logs is over before the first frame of the show."""
+        with native_logs_silenced():
+            self.found(BuiltInDancer((240, 320)).frame_at(WARM_UP_S))
 
     def close(self) -> None:
         self._close()
