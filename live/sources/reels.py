@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from engines.pose.landmarks import Landmarks
 from engines.take.clip import VideoClip, open_clip
 from live.pacing import Clock, Sleep
 from live.sources import Captured, SourceSpec
+
+if TYPE_CHECKING:
+    from live.sources.puppets import Puppet
 
 DANCER_FPS = 60.0
 DANCER_SIZE = (480, 640)
@@ -84,27 +87,30 @@ class MotionReel:
         times = self._motion.times
         if len(times) < 2:
             raise BadInput(f"{path}: a motion of {len(times)} poses cannot be played; record one of some seconds")
-        self._tracked = tracked
         self.fps = float(1 / np.median(np.diff(times)))
         aspect = self._motion.size[1] / self._motion.size[0]
         self.size = (MOTION_HEIGHT, round(MOTION_HEIGHT * aspect))
         self.count = int((times[-1] - times[0]) * self.fps) + 1
         self.said = f"{path.name} {self.fps:.4g} fps" + (" as a puppet" if tracked else "")
+        self._puppet = self._as_puppet() if tracked else None
 
     def moments(self) -> Iterator[Moment]:
         for number in range(self.count):
             time_s = number / self.fps
             landmarks = self._motion.at(time_s, loop=False)
-            yield Moment(time_s, self._drawing(landmarks), None if self._tracked else landmarks)
+            yield Moment(time_s, self._drawing(landmarks), None if self._puppet else landmarks)
 
     def _drawing(self, landmarks: Landmarks) -> Callable[[], Frame]:
-        if self._tracked:
-            from engines.pose.puppet import drawn_puppet
-
-            return lambda: drawn_puppet(landmarks, self.size)
+        if puppet := self._puppet:
+            return lambda: puppet.drawn(landmarks)
         from engines.pose.skeleton import drawn_skeleton
 
         return lambda: drawn_skeleton(landmarks, self.size)
+
+    def _as_puppet(self) -> "Puppet":
+        from live.sources.puppets import Puppet
+
+        return Puppet(self._motion.landmarks, self.size)
 
 
 def open_reel(spec: SourceSpec) -> Reel:
