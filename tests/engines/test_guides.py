@@ -78,7 +78,7 @@ def test_hanging_arms_fold_a_fan_and_raised_arms_open_it() -> None:
 
 
 def test_a_raised_arm_makes_a_disc_and_not_a_chord() -> None:
-    points = points_of(Body(), Stance(arms=(175, 175), elbows=(0, 0)))
+    points = points_of(Body(), Stance(arms=(190, 190), elbows=(0, 0)))  # a little over the head
     ribs = fan_ribs(wing(), points)
     lengths = np.linalg.norm(ribs[:, -1] - ribs[:, 0], axis=1)
     middle = ribs[8, -1] - ribs[8, 0]
@@ -126,6 +126,18 @@ def test_a_fan_seen_edge_on_keeps_its_bulge_and_the_order_of_its_ribs() -> None:
     hem = fan_ribs(wing(), points)[:, -1]
     assert np.ptp(hem[:, 0]) > 0.15
     assert (np.diff(hem[:, 1]) > -0.02).all()
+
+
+def test_a_hand_at_the_apex_does_not_whirl_the_fan_around() -> None:
+    points = points_of(Body(), HANGING)
+    neck = (points[Joint.LEFT_SHOULDER] + points[Joint.RIGHT_SHOULDER]) / 2 + [0, -0.05, 0.1]
+    hems = []
+    for angle in np.radians(range(0, 360, 20)):
+        points[[Joint.LEFT_ELBOW, Joint.LEFT_WRIST, Joint.LEFT_INDEX]] = (
+            neck + np.array([np.cos(angle), np.sin(angle), 0]) * 0.01
+        )
+        hems.append(fan_ribs(wing(rod=0.0), points)[:, -1])
+    assert np.ptp(hems, axis=0).max() < 0.2
 
 
 def test_wrong_depth_moves_ribs_half_as_far_as_a_true_move_would() -> None:

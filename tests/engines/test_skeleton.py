@@ -139,6 +139,15 @@ def test_a_bone_that_leaves_the_frame_is_drawn_up_to_its_edge() -> None:
     assert drawn_skeleton(landmarks, SIZE)[row - 4 : row + 5, 250:].any()
 
 
+def test_a_bone_to_nowhere_is_left_out() -> None:
+    landmarks = pose()
+    landmarks[Joint.LEFT_WRIST, :2] = np.nan
+    landmarks[[Joint.LEFT_PINKY, Joint.LEFT_INDEX, Joint.LEFT_THUMB], 3] = 0
+    hidden = pose()
+    hidden[[Joint.LEFT_WRIST, Joint.LEFT_PINKY, Joint.LEFT_INDEX, Joint.LEFT_THUMB], 3] = 0
+    assert np.array_equal(drawn_skeleton(landmarks, SIZE), drawn_skeleton(hidden, SIZE))
+
+
 def test_nobody_anywhere_is_black() -> None:
     assert not drawn_skeleton(np.full((33, 4), np.nan, np.float32), SIZE).any()
 
