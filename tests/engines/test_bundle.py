@@ -83,6 +83,16 @@ def test_a_refused_bundle_leaves_the_old_one_and_nothing_else(folder: Path) -> N
     assert sorted(path.name for path in folder.parent.iterdir()) == ["ember"]
 
 
+def test_a_bundle_that_fails_half_way_leaves_the_old_one_and_nothing_else(folder: Path) -> None:
+    before = open_bundle(folder).version
+    made = figure_bundle(seed=1)
+    clashing = {"x.png": png(room()), "x.png/y.png": png(room())}  # a file cannot be a folder too
+    with pytest.raises(BundleError, match="could not be written"):
+        write_bundle(folder, made.manifest, {**made.files, **clashing})
+    assert open_bundle(folder).version == before
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["ember"]
+
+
 def test_a_folder_of_other_things_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "diary.txt").write_text("dear diary")
     made = figure_bundle()
@@ -313,6 +323,13 @@ def test_a_graph_of_too_many_nodes_is_refused() -> None:
     )
     with pytest.raises(BundleError, match="at most 20000 are run"):
         check_graph(graph, manifest(), "it")
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_graph_that_ends_too_early_is_refused(share: float) -> None:
+    data = figure_graph()
+    with pytest.raises(BundleError, match=r"is no ONNX graph \(it ends in the middle"):
+        outlined(data[: int(share * len(data))], "it")
 
 
 @settings(max_examples=300, deadline=None)
