@@ -1,0 +1,72 @@
+"""`understudy check`: every backend and precision gets a row, and a graph that draws something else is found out."""
+
+import numpy as np
+import pytest
+
+from engines.backends import BACKENDS, PRECISIONS
+from engines.bundle import Bundle, Graph, made_bundle
+from engines.bundle.checking import IDENTICAL_DB, built_in_scenes, check_bundle, difference
+from engines.errors import BundleError
+from tests.fakes_engines import figure_bundle, figure_graph, manifest, png, recurrent_bundle, room
+
+KEYS = {"backend", "precision", "available", "reason", "p999_levels", "psnr_db", "p50_ms", "agrees"}
+
+
+def _with_int8(seed: int) -> Bundle:
+    graphs = (Graph(file="generator.onnx", precision="f32"), Graph(file="quantized.onnx", precision="int8"))
+    files = {"generator.onnx": figure_graph(seed=0), "quantized.onnx": figure_graph(seed=seed)}
+    return made_bundle(manifest(graphs=graphs), files)
+
+
+def _row(rows: list[dict], backend: str, precision: str) -> dict:
+    (row,) = [row for row in rows if (row["backend"], row["precision"]) == (backend, precision)]
+    return row
+
+
+def test_every_backend_and_precision_has_a_row_with_figures_or_a_reason() -> None:
+    rows = check_bundle(_with_int8(seed=0), threads=1)
+    assert [(row["backend"], row["precision"]) for row in rows] == [(b, p) for b in BACKENDS for p in PRECISIONS]
+    for row in rows:
+        assert row.keys() == KEYS
+        assert row["reason"]
+        assert row["available"] == (row["p50_ms"] is not None) == (row["psnr_db"] is not None)
+        assert not row["available"] or row["agrees"]
+    assert _row(rows, "onnxruntime", "f32")["psnr_db"] == IDENTICAL_DB
+    assert not _row(rows, "onnxruntime", "bf16")["available"]
+
+
+def test_a_graph_that_draws_something_else_is_found_out() -> None:
+    row = _row(check_bundle(_with_int8(seed=1), threads=1), "openvino", "int8")
+    assert row["available"]
+    assert not row["agrees"]
+    assert row["psnr_db"] < 35
+
+
+def test_a_generator_that_remembers_is_compared_as_it_performs() -> None:
+    rows = check_bundle(recurrent_bundle(), threads=1)
+    assert _row(rows, "openvino", "f32")["agrees"]
+
+
+def test_the_built_in_scenes_show_somebody_who_moves() -> None:
+    scenes = built_in_scenes(figure_bundle(), count=4)
+    assert all(scene.landmarks is not None and scene.presence == 1 and scene.frame is not None for scene in scenes)
+    places = np.stack([scene.landmarks for scene in scenes if scene.landmarks is not None])
+    assert np.ptp(places[:, :, :2], axis=0).max() > 0.05
+
+
+def test_a_difference_is_told_in_levels_and_decibels() -> None:
+    image = np.full((100, 100, 3), 100, np.uint8)
+    other = image.copy()
+    assert difference(image, other) == (0, IDENTICAL_DB)
+    other += 2
+    levels, decibels = difference(image, other)
+    assert levels == 2
+    assert decibels == pytest.approx(10 * np.log10(255**2 / 4))
+    other = image.copy()
+    other[0, :2] = 0  # 2 of 10,000 pixels: within the thousandth that is forgiven
+    assert difference(image, other)[0] == 0
+
+
+def test_a_bundle_without_a_graph_has_nothing_to_compare() -> None:
+    with pytest.raises(BundleError, match="nothing to compare"):
+        check_bundle(made_bundle(manifest(graphs=()), {"plate.png": png(room())}))
