@@ -16,6 +16,8 @@ from engines.pose.landmarks import Joint, Landmarks, torso_length
 from engines.take.framing import Matrix, Square, warped, warped_inside
 
 BYTES = 300_000_000  # of frames held at once for the median
+MOST_HOLES, LARGE_HOLE, PIECED_SIDE = 8, 300, 300  # holes, pixels, pixels
+COARSE_SIDE = 320
 MOST, TARGET = 120, 24  # frames in all; free views of a pixel that are worth looking for
 
 LIMBS = [
@@ -57,18 +59,18 @@ def kept_clear(mask: NDArray[np.uint8], landmarks: Landmarks | None, reach: floa
     The mask loses fast hands and feet; the limbs, drawn as thick lines, cover for them.
     """
     height, width = mask.shape
-    covered = np.where(mask > 40, 255, 0).astype(np.uint8)
-    if landmarks is None:
-        return covered
-    points = landmarks[:, :2] * (width, height)
-    torso = max(float(torso_length(points)), 0.05 * height)
-    for start, end in LIMBS:
-        ends = [tuple(int(v) for v in np.clip(points[joint], -9999, 9999)) for joint in (start, end)]
-        cv2.line(covered, ends[0], ends[1], 255, max(1, round(0.22 * torso)))
-    radius = max(1, round(reach * torso))
-    return np.asarray(
-        cv2.dilate(covered, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)), np.uint8
-    )
+    scale = min(1.0, COARSE_SIDE / max(height, width))  # widening is the costly part, and needs no fine edge
+    small = (max(1, round(width * scale)), max(1, round(height * scale)))
+    covered = np.where(cv2.resize(mask, small, interpolation=cv2.INTER_AREA) > 30, 255, 0).astype(np.uint8)
+    if landmarks is not None:
+        points = landmarks[:, :2] * small
+        torso = max(float(torso_length(points)), 0.05 * small[1])
+        for start, end in LIMBS:
+            ends = [tuple(int(v) for v in np.clip(points[joint], -9999, 9999)) for joint in (start, end)]
+            cv2.line(covered, ends[0], ends[1], 255, max(1, round(0.22 * torso)))
+        radius = max(1, round(reach * torso))
+        covered = cv2.dilate(covered, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2))
+    return np.asarray(cv2.resize(covered, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def revealing(covers: list[NDArray[np.uint8]], size: Size) -> list[int]:
@@ -129,9 +131,43 @@ def _median(pictures: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> tuple[Fra
 
 
 def _filled(image: Frame, unseen: NDArray[np.bool_]) -> Frame:
-    """Holes grown shut from their edges at a coarse size first, so that large ones become smooth and not streaked."""
+    """Small holes grow shut from their edges; large ones are filled with pieces of the room, so that rails go on."""
     if not unseen.any() or unseen.all():
         return image
+    filled = _softly_filled(image, unseen)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(unseen.astype(np.uint8))
+    largest = sorted(range(1, count), key=lambda label: -stats[label, cv2.CC_STAT_AREA])[:MOST_HOLES]
+    for label in largest:
+        left, top, width, height, area = (int(value) for value in stats[label])
+        if area < LARGE_HOLE:
+            break
+        reach = max(32, max(width, height) // 3)
+        part = (slice(max(0, top - reach), top + height + reach), slice(max(0, left - reach), left + width + reach))
+        hole = labels[part] == label
+        if hole.mean() < 0.6:  # else there is too little room around it to take pieces from
+            filled[part] = _pieced(filled[part], hole)
+    return filled
+
+
+def _pieced(image: Frame, hole: NDArray[np.bool_]) -> Frame:
+    """The hole filled by shift maps (He and Sun 2012, as in cv2.xphoto), found at a small size: they cost seconds."""
+    height, width = hole.shape
+    scale = min(1.0, PIECED_SIDE / max(height, width))
+    small = (max(8, round(width * scale)), max(8, round(height * scale)))
+    colors = cv2.cvtColor(cv2.resize(image, small, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2Lab)
+    covered = cv2.resize(hole.astype(np.uint8) * 255, small, interpolation=cv2.INTER_AREA) > 0
+    pieced = np.zeros_like(colors)
+    cv2.setRNGSeed(0)
+    try:
+        cv2.xphoto.inpaint(colors, np.where(covered, 0, 255).astype(np.uint8), pieced, cv2.xphoto.INPAINT_SHIFTMAP)
+    except cv2.error:  # a hole without enough of a surrounding keeps its soft filling
+        return image
+    pieced = cv2.resize(cv2.cvtColor(pieced, cv2.COLOR_Lab2RGB), (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.where(hole[..., None], pieced, image).astype(np.uint8)
+
+
+def _softly_filled(image: Frame, unseen: NDArray[np.bool_]) -> Frame:
+    """Grown shut from the edges, at a coarse size first, so that large holes become smooth and not streaked."""
     known = (~unseen).astype(np.float32)
     smooth = _pushed_and_pulled(image.astype(np.float32) * known[..., None], known)
     filled = np.where(unseen[..., None], np.clip(np.round(smooth), 0, 255).astype(np.uint8), image)

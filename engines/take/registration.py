@@ -25,6 +25,7 @@ FEWEST, ENOUGH = 12, 0.5  # corners found again, and the share of them that must
 LOCKED, LOCKED_SHARE = 0.35, 0.8  # a tripod: so many of the corners found again never stray by more
 STATIC_SHARE = 0.9  # of a shot's frames must register
 COMMON_VIEW = 0.35  # of the frame must stay in view throughout; below, the camera pans
+LETTERING_EDGE = 28  # of Sobel magnitude: 7 levels from pixel to pixel
 FAR = 40  # pixels from the nearest key frame to the next
 
 
@@ -87,8 +88,10 @@ def lettering_on(frames: Sequence[Frame], covers: Sequence[NDArray[np.uint8]]) -
     strays = np.ma.median(np.ma.abs(known - usual), axis=0).filled(255)
     flat = np.asarray(usual.filled(0), np.float32)
     edges = cv2.magnitude(cv2.Sobel(flat, cv2.CV_32F, 1, 0), cv2.Sobel(flat, cv2.CV_32F, 0, 1))
-    fixed = (edges > 60) & (strays < 4) & ((~hidden).sum(axis=0) > len(frames) / 5)
-    return np.asarray(cv2.dilate(np.where(fixed, 255, 0).astype(np.uint8), np.ones((9, 9), np.uint8)), np.uint8)
+    fixed = np.where((edges > LETTERING_EDGE) & (strays < 4) & ((~hidden).sum(axis=0) > len(frames) / 5), 255, 0)
+    closed = cv2.morphologyEx(fixed.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((15, 15), np.uint8))
+    speckless = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    return np.asarray(cv2.dilate(speckless, np.ones((9, 9), np.uint8)), np.uint8)
 
 
 def locked(count: int, size: Size) -> Steadied:

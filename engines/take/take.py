@@ -169,17 +169,31 @@ def frames_of(clip: Clip, numbers: NDArray[np.int64]) -> Iterator[Frame]:
         raise VideoError(f"{clip.name}: a frame could be read once but not again; convert the video and try again.")
 
 
-def square_picture(frame: Frame, square: Square, size: int, matrix: Matrix | None, plate: Frame | None) -> Frame:
+def square_picture(
+    frame: Frame,
+    square: Square,
+    size: int,
+    matrix: Matrix | None = None,
+    plate: Frame | None = None,
+    hidden: NDArray[np.uint8] | None = None,
+) -> Frame:
     """A frame laid onto the canvas and cut to its square, in one interpolation.
 
-    What lies beyond the frame's edge comes from the plate behind the square (size, size, 3), else the edge is repeated.
+    What lies beyond the frame's edge, or where `hidden` (H, W) is not 0 (lettering that would wander over the steadied
+    room), comes from the plate behind the square (size, size, 3), softly; without a plate the edge is repeated.
     """
     whole = square.matrix(size) if matrix is None else square.matrix(size) @ matrix
     drawn = warped(frame, whole, (size, size))
     if plate is None:
         return drawn
-    inside = warped_inside(frame.shape[:2], whole, (size, size))
-    return drawn if inside.all() else np.where(inside[..., None], drawn, plate)
+    shown = warped_inside(frame.shape[:2], whole, (size, size)).astype(np.uint8)
+    if hidden is not None:
+        shown[warped(hidden, whole, (size, size), smooth=False) > 0] = 0
+    if shown.all():
+        return drawn
+    soft = cv2.GaussianBlur(cv2.erode(shown, np.ones((9, 9), np.uint8)).astype(np.float32), (0, 0), 2.5)
+    alpha = np.where(shown > 0, soft, 0)[..., None]
+    return np.round(drawn * alpha + plate * (1 - alpha)).astype(np.uint8)
 
 
 def square_mask(mask: NDArray[np.uint8], square: Square, size: int, matrix: Matrix | None) -> NDArray[np.uint8]:
@@ -192,11 +206,11 @@ def square_mask(mask: NDArray[np.uint8], square: Square, size: int, matrix: Matr
 def _camera(clip: Clip, track: Track) -> Steadied:
     some = np.unique(np.linspace(0, len(track) - 1, SAMPLES).round().astype(int))
     frames = list(frames_of(clip, track.numbers[some]))
-    covers = [_cover(track, i) for i in some]
+    covers = [cover(track, i) for i in some]
     if stands_still(frames, covers):
         return locked(len(track), track.size)
     lettering = lettering_on(frames, covers)
-    views = ((frame, _cover(track, i)) for i, frame in enumerate(frames_of(clip, track.numbers)))
+    views = ((frame, cover(track, i)) for i, frame in enumerate(frames_of(clip, track.numbers)))
     return steadied(views, track.size, lettering)
 
 
@@ -230,19 +244,20 @@ def _squares(
 
 def _plate(clip: Clip, track: Track, matrices: NDArray[np.float64], size: Size, lettering: NDArray[np.uint8]) -> Plate:
     height, width = size
-    small = (max(1, width // 4), max(1, height // 4))
+    small = (max(1, width // 8), max(1, height // 8))
     covers = []
     for i, matrix in enumerate(matrices):
-        hidden = warped(_cover(track, i) | lettering, matrix, size, smooth=False) > 0
+        hidden = warped(cover(track, i) | lettering, matrix, size, smooth=False) > 0
         hidden |= ~warped_inside(track.size, matrix, size)
         coarse = cv2.resize(hidden.astype(np.uint8), small, interpolation=cv2.INTER_NEAREST)
         covers.append(np.asarray(coarse, np.uint8))
     chosen = revealing(covers, size)
     frames = frames_of(clip, track.numbers[chosen])
-    views = ((frame, _cover(track, i) | lettering, matrices[i]) for frame, i in zip(frames, chosen, strict=True))
+    views = ((frame, cover(track, i) | lettering, matrices[i]) for frame, i in zip(frames, chosen, strict=True))
     return clean_plate(views, size)
 
 
-def _cover(track: Track, i: int) -> NDArray[np.uint8]:
+def cover(track: Track, i: int) -> NDArray[np.uint8]:
+    """(H, W), 255 wherever the dancer could be in the i-th frame."""
     landmarks = track.landmarks[i]
     return kept_clear(track.mask(i), None if np.isnan(landmarks).any() else landmarks)

@@ -29,6 +29,7 @@ from engines.take.take import (
     Take,
     TakeShot,
     assembled,
+    cover,
     frames_of,
     make_shot,
     selected,
@@ -68,6 +69,7 @@ class WriteJob:
     squares: tuple[Square, ...]
     matrices: NDArray[np.float64] | None
     plate: Frame | None
+    lettering: NDArray[np.uint8]
     size: int
 
 
@@ -233,6 +235,7 @@ class _Building:
                 tuple(shot.squares[i] for i in part),
                 None if shot.matrices is None else shot.matrices[part],
                 plate,
+                shot.camera.lettering,
                 self.size,
             )
             for part in np.array_split(todo, self.workers)
@@ -281,11 +284,13 @@ def track_chunks(job: TrackJob, tick: Tick) -> None:
 
 def write_stretch(job: WriteJob, tick: Tick) -> None:
     """Draws the frames of a job into their squares and writes them with their masks."""
+    lettered = bool(job.lettering.any())
     for i, frame in enumerate(frames_of(job.clip, job.track.numbers)):
         matrix: Matrix | None = None if job.matrices is None else job.matrices[i]
         if matrix is not None and np.array_equal(matrix, np.eye(3)):
             matrix = None
-        picture = square_picture(frame, job.squares[i], job.size, matrix, job.plate)
+        hidden = np.where(cover(job.track, i) > 0, 0, job.lettering) if lettered else None
+        picture = square_picture(frame, job.squares[i], job.size, matrix, job.plate, hidden)
         mask = square_mask(job.track.mask(i), job.squares[i], job.size, matrix)
         write_pictures(job.folder, job.ids[i], picture, mask)
         tick(1)
