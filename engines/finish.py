@@ -70,18 +70,12 @@ def refined(outputs: Mapping[str, np.ndarray], posed: Figure, displacement_scale
     size = posed.shape[:2]
     moved = cv2.resize(_in_pixels(outputs["displacement"], displacement_scale), size[::-1])
     across, down = _grid(size)
-    fetched = cv2.remap(
-        cv2.cvtColor(posed, cv2.COLOR_RGBA2RGB),
-        across + moved[..., 0],
-        down + moved[..., 1],
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-    )
-    kept = np.concatenate([fetched, outputs["gate"]], axis=2)
-    figure = np.empty_like(posed)
-    figure[..., :3] = _blended(kept, np.ascontiguousarray(outputs["paint"]))
-    figure[..., 3:] = outputs["matte"]
-    return figure
+    x, y = across + moved[..., 0], down + moved[..., 1]
+    kept = np.asarray(cv2.remap(posed, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT), np.uint8)
+    cv2.insertChannel(outputs["gate"], kept, 3)
+    figure = cv2.cvtColor(_blended(kept, outputs["paint"]), cv2.COLOR_RGB2RGBA)
+    cv2.insertChannel(outputs["matte"], figure, 3)
+    return np.asarray(figure, np.uint8)
 
 
 def joined(chroma: NDArray[np.uint8], frame: Frame, size: Size) -> Frame:
@@ -110,7 +104,7 @@ def _in_pixels(displacement: np.ndarray, scale: float) -> NDArray[np.float32]:
     centered = displacement.astype(np.float32)
     if displacement.dtype == np.uint8:
         centered -= 128
-    return centered * np.float32(scale)
+    return centered if scale == 1 else centered * np.float32(scale)
 
 
 def _grid(size: Size) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
