@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from onnx import helper
 
@@ -217,8 +218,6 @@ def test_a_closed_engine_says_that_it_is_closed(backend: str) -> None:
 
 def _bundle_of(nodes: list) -> Bundle:
     """A bundle around these nodes, which no runtime was asked about."""
-    import onnx
-
     shape = (SIZE, SIZE, 3)
     sound = model(
         [*head("conditioning", "x"), *tail("x", "image")],
@@ -253,6 +252,34 @@ def test_a_graph_whose_shapes_contradict_its_ports_is_refused(backend: str) -> N
         open_engine(_bundle_of([*head("conditioning", "x"), smaller, *tail("y", "image")]), backend, "f32")(
             {"conditioning": _picture()}
         )
+
+
+def test_a_small_graph_that_asks_for_terabytes_is_refused_before_it_is_compiled() -> None:
+    shape = onnx.numpy_helper.from_array(np.array([1, 3 << 20, 1024, 1024], np.int64))
+    nodes = [
+        *head("conditioning", "x"),
+        helper.make_node("Constant", [], ["shape"], value=shape),
+        helper.make_node("ReduceMin", ["x"], ["one"]),
+        helper.make_node("Expand", ["one", "shape"], ["huge"]),
+        helper.make_node("ReduceMax", ["huge"], ["most"], keepdims=0),
+        helper.make_node("Add", ["x", "most"], ["y"]),
+        *tail("y", "image"),
+    ]
+    with pytest.raises(BundleError, match="at most 256 Mi values are run"):
+        open_engine(_bundle_of(nodes))
+
+
+def test_a_graph_whose_sizes_depend_on_the_picture_is_refused() -> None:
+    nodes = [
+        *head("conditioning", "x"),
+        helper.make_node("NonZero", ["x"], ["where"]),
+        helper.make_node("Cast", ["where"], ["where_f"], to=onnx.TensorProto.FLOAT),
+        helper.make_node("ReduceMax", ["where_f"], ["most"], keepdims=0),
+        helper.make_node("Add", ["x", "most"], ["y"]),
+        *tail("y", "image"),
+    ]
+    with pytest.raises(BundleError, match="has no fixed shape"):
+        open_engine(_bundle_of(nodes))
 
 
 # Threads and memory --------------------------------------------------------------------------------------------------
