@@ -4,6 +4,7 @@ A kind turns a scene into a picture of the size and channels that the port asks 
 to look at. No generator is ever fed black for want of anything better.
 """
 
+import math
 from collections.abc import Callable, Mapping
 
 import cv2
@@ -104,8 +105,10 @@ def check_inputs(manifest: Manifest, label: str) -> None:
 
 
 def _knobs(turned: Mapping[str, float], manifest: Manifest) -> dict[str, np.ndarray]:
-    """Every knob's value, within its range."""
-    return {
-        knob.name: np.array([min(max(turned.get(knob.name, knob.default), knob.low), knob.high)], np.float32)
-        for knob in manifest.knobs
-    }
+    """Every knob's value, within its range; what is no number counts as not turned."""
+    values = {}
+    for knob in manifest.knobs:
+        value = turned.get(knob.name, knob.default)
+        value = value if math.isfinite(value) else knob.default
+        values[knob.name] = np.array([min(max(value, knob.low), knob.high)], np.float32)
+    return values

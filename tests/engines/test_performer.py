@@ -269,7 +269,10 @@ def test_a_picture_given_to_feed_back_takes_the_place_of_the_own_one() -> None:
 # Knobs and refusals --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("turned", "heard"), [({}, 1.0), ({"strength": 0.25}, 0.25), ({"strength": 7.0}, 1.0)])
+@pytest.mark.parametrize(
+    ("turned", "heard"),
+    [({}, 1.0), ({"strength": 0.25}, 0.25), ({"strength": 7.0}, 1.0), ({"strength": float("nan")}, 1.0)],
+)
 def test_a_knob_reaches_the_graph_within_its_range(turned: dict[str, float], heard: float) -> None:
     performer, engine = _performer(knob_bundle())
     performer.perform(Scene(_pose(), presence=1.0, knobs=turned))
