@@ -67,6 +67,13 @@ JointName = Annotated[
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def __eq__(self, other: object) -> bool:
+        """By fields alone: pydantic would also compare the cached arrays, which have no one truth value."""
+        return type(self) is type(other) and all(getattr(self, n) == getattr(other, n) for n in type(self).model_fields)
+
+    def __hash__(self) -> int:
+        return hash(tuple(getattr(self, name) for name in type(self).model_fields))
+
 
 class Anchor(_Part):
     """A place on the body: the weighted mean of some landmarks, moved by `offset` torso lengths along the axes of
