@@ -3,7 +3,7 @@
 import tomllib
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,12 +12,15 @@ from engines.errors import ConfigError
 from engines.pose.guides import Guide
 from engines.pose.skeleton import DEFAULT_STYLE, SkeletonStyle
 from training.costumes.body import Figure
+from training.costumes.cloth import Crest, Skirt, Wings
+from training.costumes.lights import KINDS
 from training.costumes.mesh import Mesh, joined
-from training.costumes.parts import AnyPart, Crest, Skirt, Wings
-from training.costumes.shading import KINDS, Materials
+from training.costumes.parts import Ball, Egg, Limb, Ring, Trunk
+from training.costumes.shading import Materials
 from training.costumes.stage import Stage
 
 Stop = tuple[float, float, float, float]
+AnyPart = Annotated[Limb | Ball | Egg | Ring | Trunk | Skirt | Crest | Wings, Field(discriminator="shape")]
 
 
 class Material(BaseModel):
@@ -81,7 +84,8 @@ def load_costume(path: Path | str) -> Costume:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not a TOML file ({error}).") from error
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelled key is both unknown and missing; its own name helps more.
+        first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
         place = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{path}: {place}: {first['msg']}, found {str(first['input'])[:80]!r}.") from error
     for part in costume.parts:

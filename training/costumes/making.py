@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engines.images import Frame
+from engines.finish import over
 from engines.pose.landmarks import Landmarks
 from engines.pose.proportions import proportions_of
 from engines.progress import Progress, silent
@@ -62,12 +62,6 @@ def render_pairs(
     return writer.finish()
 
 
-def laid_over(figure: Frame, plate: Frame) -> Frame:
-    """(S, S, 4) straight alpha over (S, S, 3), rounded to the nearest level."""
-    alpha = figure[..., 3:].astype(np.uint16)
-    return ((figure[..., :3] * alpha + plate * (255 - alpha) + 127) // 255).astype(np.uint8)
-
-
 def pose_of(row: Row, seed: int, size: int) -> Landmarks:
     """The landmarks of one pair. Held-out poses come from other seeds than those learned from."""
     return random_landmarks(np.random.default_rng([seed, int(row.split != "train"), row.frame]), (size, size))
@@ -93,7 +87,7 @@ def _settle() -> None:
 def _rendered_pair(job: Job) -> Landmarks:
     landmarks = pose_of(job.row, job.seed, job.size)
     figure = rendered(landmarks, job.costume, job.size)
-    frame = laid_over(figure, plate_of(job.costume.stages[0], (job.size, job.size)))
+    frame = over(figure, plate_of(job.costume.stages[0], (job.size, job.size)))
     write_pictures(job.folder, job.row.id, frame, np.ascontiguousarray(figure[..., 3]), figure)
     return landmarks
 
@@ -110,12 +104,13 @@ def _row(number: int, count: int, costume: Costume) -> Row:
 def _header(costume: Costume, size: int) -> PairsHeader:
     name = costume.stages[0].name
     shot = Shot(
-        id=name, source=costume.name, static=True, frame_size=(size, size), crop=(0, 0, size), plate=f"plates/{name}.png"
+        id=name, source=costume.name, static=True, frame_size=(size, size), crop=(0, 0, size),
+        plate=f"plates/{name}.png",
     )  # fmt: skip
     return PairsHeader(
         size=(size, size), fps=FPS, shots=(shot,),
-        proportions=proportions_of(standing_everywhere(), (size, size)).model_dump(mode="json"),
-        skeleton=costume.style.model_dump(mode="json"), true_alpha=True,
+        proportions=proportions_of(standing_everywhere(), (size, size)),
+        skeleton=costume.style, true_alpha=True,
         splits=f"the last {HELD_OUT:.0%} are poses of another seed, validation and test in turn",
         made_by={"costume": costume.name, "title": costume.title, "credits": costume.credits},
     )  # fmt: skip

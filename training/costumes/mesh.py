@@ -90,7 +90,7 @@ class Frame3:
 
 
 def frame_along(start: Points, end: Points, forward: Points) -> tuple[Frame3, float]:
-    """The frame of a bone (up is from `start` to `end`, forward as near to `forward` as it gets) and the bone's length."""
+    """A bone's frame (up from `start` to `end`, forward as near to `forward` as it gets) and its length."""
     bone = end - start
     length = float(np.linalg.norm(bone))
     up = bone / max(length, 1e-6)
@@ -121,7 +121,7 @@ def ellipse_profile(height: float, radius: float, rows: int, narrow: float = 0.0
 def turned(
     profile: NDArray[np.float64], columns: int, squash: tuple[float, float] = (1, 1), sweep: float = 360
 ) -> Points:
-    """A surface of revolution (rows, columns, 3) around the local y; `sweep` degrees of it, centered on the front (+z)."""
+    """A surface of revolution (rows, columns, 3) around the local y: `sweep` degrees of it around the front (+z)."""
     turn = np.radians(np.linspace(-sweep / 2, sweep / 2, columns))
     radii = profile[:, 1:2]
     x, z = radii * np.sin(turn) * squash[0], radii * np.cos(turn) * squash[1]

@@ -49,7 +49,7 @@ def random_pose(rng: Rng) -> Pose:
 
 
 def random_landmarks(rng: Rng, size: Size = (512, 512)) -> Landmarks:
-    """A random pose of a body that varies a little, seen from the hall's front, as a tracker would report it: (33, 4)."""
+    """(33, 4): a random pose of a body that varies a little, seen from the hall, as a tracker would report it."""
     build = Build()
     values = {name: getattr(build, name) * rng.normal(1, 0.035) for name in Build.__dataclass_fields__}
     seen = projected(posed(random_pose(rng), Build(**values)), replace(HALL, size=size))
@@ -150,7 +150,8 @@ def _legs(rng: Rng, lively: float) -> Pose:
         case 2:  # lunge forward
             step = float(rng.uniform(0.15, 0.45))
             return replace(
-                stand, left_z=step, right_z=-step, height=float(rng.uniform(0.7, 0.95)), right_tip=float(rng.uniform(0, 45))
+                stand, left_z=step, right_z=-step, height=float(rng.uniform(0.7, 0.95)),
+                right_tip=float(rng.uniform(0, 45)),
             )  # fmt: skip
         case 3:  # foot at the other knee
             return replace(

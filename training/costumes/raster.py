@@ -1,7 +1,7 @@
 """A z-buffer rasterizer: triangles to, for each pixel, the nearest triangle and where inside it the pixel lies.
 
-No OpenGL, no display and no system library, so a performer can be made on any machine; the result is the same to the bit
-on every run. Compiled by numba on the first call and cached beside this file.
+No OpenGL, no display and no system library, so a performer can be made on any machine, and every run gives the same
+bits. Compiled by numba on the first call and cached beside this file.
 """
 
 import numpy as np
@@ -62,7 +62,7 @@ def depth_map(screen: NDArray[np.float32], triangles: NDArray[np.int32], side: i
 def ambient_occlusion(depth: NDArray[np.float32], radius: float, reach: float) -> NDArray[np.float32]:
     """How open to its surroundings each pixel is, 0..1, from the depth alone.
 
-    `radius` is in pixels, `reach` in the unit of `depth`: what is nearer by more than that is another body, not a crease.
+    `radius` is in pixels, `reach` in the unit of `depth`: what is nearer by more is another body, not a crease.
     """
     height, width = depth.shape
     opened = np.ones((height, width), np.float32)
@@ -73,7 +73,7 @@ def ambient_occlusion(depth: NDArray[np.float32], radius: float, reach: float) -
                 continue
             hidden = 0.0
             for tap in range(16):
-                # A golden-angle spiral that turns with the pixel in a 4x4 pattern; the 4x4 blur afterwards takes it out.
+                # A golden-angle spiral, turned from pixel to pixel in a 4x4 pattern that a 4x4 blur takes out.
                 angle = 2.399963 * tap + 0.3927 * ((x & 3) + 4 * (y & 3))
                 away = radius * np.sqrt((tap + 0.5) / 16)
                 sx, sy = int(x + away * np.cos(angle)), int(y + away * np.sin(angle))

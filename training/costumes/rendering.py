@@ -10,18 +10,28 @@ from engines.images import Frame
 from engines.pose.landmarks import Landmarks
 from training.costumes.body import FLOOR_SLOPE, Figure, figure_of
 from training.costumes.costume import Costume
+from training.costumes.lights import KEY
 from training.costumes.mesh import Mesh, Points
-from training.costumes.shading import KEY, Shadow, key_shadow, shaded
+from training.costumes.shading import Shadow, key_shadow, shaded
 
 SUPERSAMPLED = 3  # in each direction: wing rods and joint rings are only some pixels wide
+REFLECTED = 0.42  # of the light, at the floor
+REFLECTION_FADES = 0.30  # metres
+_SPOTS = (
+    (0.0, 0.16, 0.018),
+    (0.16, 0.7, 0.05),
+    (0.7, 9.0, 0.10),
+)  # from and to a height, the blur of its shadow; metres
+
+Plane = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Layer:
     """Color (H, W, 3) times coverage, and coverage (H, W), both float32 in 0..1 of what is displayed."""
 
-    color: NDArray[np.float32]
-    alpha: NDArray[np.float32]
+    color: Plane
+    alpha: Plane
 
     def over(self, below: "Layer") -> "Layer":
         """This layer laid over another."""
@@ -48,30 +58,26 @@ def rendered(landmarks: Landmarks, costume: Costume, size: int = 512) -> Frame:
 def _body(figure: Figure, mesh: Mesh, costume: Costume, shadow: Shadow, size: int) -> Layer:
     side = size * SUPERSAMPLED
     screen = figure.in_picture(mesh.points, side)
-    color, face = shaded(screen, mesh, costume.palette, shadow, figure.floor, (side, side))
-    small = cv2.resize(color, (size, size), interpolation=cv2.INTER_AREA)
-    alpha = cv2.resize((face >= 0).astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
-    return Layer(small, alpha)
+    layers = shaded(screen, mesh, costume.palette, shadow, figure.floor, (side, side))
+    color, alpha = (cv2.resize(layer, (size, size), interpolation=cv2.INTER_AREA) for layer in layers)
+    return Layer(np.asarray(color, np.float32), np.asarray(alpha, np.float32))
 
 
 def _reflection(figure: Figure, mesh: Mesh, costume: Costume, shadow: Shadow, size: int) -> Layer:
     """The mesh turned over at the floor, without supersampling, since it is blurred; only the rows below the feet."""
-    ground = figure.floor - FLOOR_SLOPE * mesh.points[:, 2:]
     turned = mesh.points.copy()
-    turned[:, 1:2] = 2 * ground - mesh.points[:, 1:2]
+    turned[:, 1:2] = 2 * (figure.floor - FLOOR_SLOPE * mesh.points[:, 2:]) - mesh.points[:, 1:2]
     screen = figure.in_picture(turned, size)
     floor = figure.in_picture(np.array([0, figure.floor, 0], np.float32), size)[1]
     top = int(np.clip(floor - 0.08 * size, 0, size - 2))
     screen[:, 1] -= top
-    color, face = shaded(screen, mesh, costume.palette, shadow, figure.floor, (size - top, size))
-    alpha = (face >= 0).astype(np.float32)
-    height = (np.arange(size - top, dtype=np.float32) + top - floor)[:, None] / (figure.metre * size)
-    fade = 0.42 * np.exp(-np.maximum(height, 0) / 0.30).astype(np.float32)
-    soft = (0, 0), size / 512 * 1.6, size / 512 * 2.6
-    whole, cover = np.zeros((size, size, 3), np.float32), np.zeros((size, size), np.float32)
-    whole[top:] = cv2.GaussianBlur(color, *soft) * fade[..., None]
-    cover[top:] = cv2.GaussianBlur(alpha, *soft) * fade
-    return Layer(whole, cover)
+    layers = shaded(screen, mesh, costume.palette, shadow, figure.floor, (size - top, size))
+    below = (np.arange(size - top, dtype=np.float32) + top - floor)[:, None] / (figure.metre * size)
+    fade = REFLECTED * np.exp(-np.maximum(below, 0) / REFLECTION_FADES)
+    whole = Layer(np.zeros((size, size, 3), np.float32), np.zeros((size, size), np.float32))
+    color, alpha = (cv2.GaussianBlur(layer, (0, 0), size / 320) for layer in layers)
+    whole.color[top:], whole.alpha[top:] = color * fade[..., None], alpha * fade
+    return whole
 
 
 def _floor_shadow(figure: Figure, mesh: Mesh, size: int) -> Layer:
@@ -81,25 +87,27 @@ def _floor_shadow(figure: Figure, mesh: Mesh, size: int) -> Layer:
     """
     corners = mesh.points[mesh.triangles]
     flat = np.cross((corners[:, 1] - corners[:, 0])[:, [0, 2]], (corners[:, 2] - corners[:, 0])[:, [0, 2]])
-    middle = corners.mean(1)
-    height = np.maximum(middle[:, 1] - (figure.floor - FLOOR_SLOPE * middle[:, 2]), 0)
-    spot: Points = middle.copy()
+    spot: Points = corners.mean(1)
+    height = np.maximum(spot[:, 1] - (figure.floor - FLOOR_SLOPE * spot[:, 2]), 0)
     spot[:, 0] -= KEY[0] / KEY[1] * 0.35 * height
     spot[:, 2] -= KEY[2] / KEY[1] * 0.35 * height
     spot[:, 1] = figure.floor - FLOOR_SLOPE * spot[:, 2]
-    screen = figure.in_picture(spot, size // 2)
-    area = np.abs(flat) / 2 * (figure.metre * size / 2) ** 2 * FLOOR_SLOPE
-    total = np.zeros((size // 2, size // 2), np.float32)
-    for low, high, blur in ((0.0, 0.16, 0.018), (0.16, 0.7, 0.05), (0.7, 9.0, 0.10)):
+    side = size // 2
+    screen = figure.in_picture(spot, side)
+    area = np.abs(flat) / 2 * (figure.metre * side) ** 2
+    total = np.zeros((side, side), np.float32)
+    for low, high, blur in _SPOTS:
         kept = (height >= low) & (height < high)
-        sigma = blur * figure.metre * size / 2
-        total += cv2.GaussianBlur(_splatted(screen[kept], area[kept], size // 2), (0, 0), 2 * sigma, sigmaY=sigma * 0.6)
-    alpha = 0.72 * (1 - np.exp(-0.38 * total / FLOOR_SLOPE))
-    alpha = cv2.resize(alpha, (size, size), interpolation=cv2.INTER_LINEAR)
-    return Layer(np.zeros((size, size, 3), np.float32), alpha)
+        sigma = blur * figure.metre * side
+        total += cv2.GaussianBlur(
+            _splatted(screen[kept], area[kept].astype(np.float32), side), (0, 0), 2 * sigma, sigmaY=0.6 * sigma
+        )
+    alpha = 0.72 * (1 - np.exp(-0.38 * total))
+    grown = cv2.resize(alpha, (size, size), interpolation=cv2.INTER_LINEAR)
+    return Layer(np.zeros((size, size, 3), np.float32), np.asarray(grown, np.float32))
 
 
-def _splatted(screen: Points, amount: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+def _splatted(screen: Points, amount: Plane, side: int) -> Plane:
     """Amounts added up in the pixels they fall in, (side, side)."""
     column, row = screen[:, 0].astype(int), screen[:, 1].astype(int)
     inside = (column >= 0) & (row >= 0) & (column < side) & (row < side)

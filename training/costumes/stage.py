@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from engines.images import Frame, Size
-from training.costumes.shading import toned
+from training.costumes.lights import toned
 
 Light = tuple[float, float, float]
 
@@ -26,7 +26,7 @@ class Beam(BaseModel):
 
 
 class Stage(BaseModel):
-    """Colors are linear light. `floor` is where a figure of middle size stands, `wall` where floor and backdrop meet."""
+    """Colors are linear light. `floor` is where a middle-sized figure stands, `wall` where floor meets backdrop."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str = "room"
@@ -41,7 +41,7 @@ class Stage(BaseModel):
 
 @lru_cache(maxsize=16)
 def plate_of(stage: Stage, size: Size) -> Frame:
-    """The empty room at `size` (height, width), the square in the middle of a wide one; always the same to the bit. Read-only, since it is shared."""
+    """The empty room at `size` (height, width), the square in the middle of a wide one. Read-only: it is shared."""
     height, width = size
     y = (np.arange(height) + 0.5)[:, None] / height
     x = (np.arange(width) + 0.5 - width / 2)[None] / height
