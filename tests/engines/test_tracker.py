@@ -109,26 +109,39 @@ def test_the_mask_covers_the_person_and_not_the_room(dancer: BuiltInDancer, glan
     assert mask[:, :30].max() < 60
 
 
-@pytest.mark.parametrize("first_is_left", [True, False])
-def test_of_two_people_the_larger_is_followed(dancer: BuiltInDancer, first_is_left: bool) -> None:
-    picture = two_people(dancer.frame_at(8.0), BuiltInDancer(SIZE, seed=1).frame_at(8.2), 0.7)
-    if not first_is_left:
-        picture = np.ascontiguousarray(picture[:, ::-1])
+def test_of_two_people_the_larger_is_followed(dancer: BuiltInDancer) -> None:
+    # MediaPipe left alone takes the smaller one here, who stands on the left.
+    picture = two_people(dancer.frame_at(8.75), BuiltInDancer(SIZE, seed=1).frame_at(8.2), 0.85)[:, ::-1]
     with Tracker() as tracker:
-        for i in range(3):
-            landmarks = tracker.track(picture, i / 30).landmarks
-            assert landmarks is not None
-            assert (landmarks[Joint.NOSE, 0] < 0.5) == first_is_left
-
-
-def test_a_larger_person_who_comes_later_does_not_take_over(dancer: BuiltInDancer) -> None:
-    small = two_people(studio(dancer.camera), dancer.frame_at(8.0), 0.7)
-    both = np.hstack([BuiltInDancer(SIZE, seed=1).frame_at(8.2), small[:, SIZE[1] :]])
-    with Tracker() as tracker:
-        for i, picture in enumerate([small, small, both, both, both]):
+        for i in range(4):
             landmarks = tracker.track(picture, i / 30).landmarks
             assert landmarks is not None
             assert landmarks[Joint.NOSE, 0] > 0.5
+
+
+def test_after_a_blink_the_same_person_is_followed_and_not_the_larger(dancer: BuiltInDancer) -> None:
+    both = two_people(dancer.frame_at(8.0), BuiltInDancer(SIZE, seed=1).frame_at(8.2), 0.9)[:, ::-1]
+    alone, nobody = both.copy(), both.copy()
+    room = np.hstack([studio(dancer.camera)] * 2)
+    alone[:, SIZE[1] :], nobody[:] = room[:, SIZE[1] :], room
+    with Tracker() as tracker:
+        for i, picture in enumerate([alone, alone, nobody, both, both, both]):
+            landmarks = tracker.track(picture, i / 30).landmarks
+            assert landmarks is None or landmarks[Joint.NOSE, 0] < 0.5
+        assert landmarks is not None
+
+
+def test_who_was_away_for_long_is_forgotten(dancer: BuiltInDancer) -> None:
+    both = two_people(dancer.frame_at(8.0), BuiltInDancer(SIZE, seed=1).frame_at(8.2), 0.9)[:, ::-1]
+    room = np.hstack([studio(dancer.camera)] * 2)
+    alone = both.copy()
+    alone[:, SIZE[1] :] = room[:, SIZE[1] :]
+    with Tracker() as tracker:
+        for time_s, picture in ((0.0, alone), (0.1, alone), (0.2, room), (2.0, room)):
+            tracker.track(picture, time_s)
+        landmarks = tracker.track(both, 2.1).landmarks
+    assert landmarks is not None
+    assert landmarks[Joint.NOSE, 0] > 0.5
 
 
 @pytest.mark.parametrize("shape", [(10, 10), (10, 10, 4), (10, 10, 1)])
