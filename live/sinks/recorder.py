@@ -96,18 +96,21 @@ class Recorder:
 
     def _run(self, size: Size) -> None:
         movie: Movie | None = None
+        is_over = False
         try:
             movie = Movie(self._path, size, self._fps)
             while (item := self._queue.get()) is not None:
                 movie.write(*item)
                 self.recorded += 1
+            is_over = True
         except Exception as error:  # the guard of this part: the show goes on without its recording
             self.fault = f"recording {self._path} ended: {error}"
             log.exception(self.fault)
         finally:
             if movie:
                 self._finish(movie)
-            self._drain()
+            while not is_over and self._queue.get() is not None:
+                self.dropped += 1
 
     def _finish(self, movie: Movie) -> None:
         try:
@@ -115,10 +118,6 @@ class Recorder:
         except Exception as error:
             self.fault = self.fault or f"recording {self._path} could not be finished: {error}"
             log.exception(self.fault)
-
-    def _drain(self) -> None:
-        while self.fault and self._queue.get() is not None:
-            self.dropped += 1
 
 
 def _check_writable(path: Path) -> None:

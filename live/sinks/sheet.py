@@ -26,12 +26,12 @@ class Sheet:
     def show(self, picture: Frame, tick: Tick) -> None:
         if tick.time_s < self._due_s:
             return
-        self._due_s = tick.time_s + self._every_s
         height, width = picture.shape[:2]
         self._stills.append(resized(picture, (max(1, round(height * WIDTH / width)), WIDTH)).copy())
-        if len(self._stills) > 2 * STILLS:  # half as often from here on: the stills stay evenly spaced
+        if len(self._stills) > 4 * STILLS:  # half as often from here on: the stills stay evenly spaced
             self._stills = self._stills[::2]
             self._every_s *= 2
+        self._due_s = tick.time_s + self._every_s
 
     def close(self) -> None:
         """Write the sheet, if anything was shown. Raises `BadInput` when it cannot be written."""
