@@ -41,6 +41,15 @@ def test_a_person_at_a_laptop_stands_on_two_legs_of_their_size() -> None:
     assert (whole[HIPS + LEGS, 3] == 1).all()
 
 
+def test_who_looks_down_at_the_keyboard_does_not_shrink() -> None:
+    nodding = at_a_laptop()
+    neck = nodding[[Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER], 1].mean()
+    nodding[:11, 1] = neck + 0.3 * (nodding[:11, 1] - neck)
+    assert (
+        lengths(completed(nodding, SIZE), SIZE)["thigh"] > 0.85 * lengths(completed(at_a_laptop(), SIZE), SIZE)["thigh"]
+    )
+
+
 def test_arms_and_head_stay_where_they_are_seen() -> None:
     before = at_a_laptop(Stance(arms=(150, 60), elbows=(10, 40)))
     assert np.allclose(completed(before, SIZE)[:13], before[:13], atol=1e-6)

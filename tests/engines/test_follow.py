@@ -97,10 +97,29 @@ def test_a_visitor_in_a_wide_frame_stands_on_the_dancers_floor() -> None:
 def test_half_a_body_stands_whole_on_the_dancers_floor() -> None:
     sitting = seen(Body(), Stance(arms=(120, 40)), Camera(WIDE, 2.3, 1.2))
     sitting[23:, 3] = 0.02
+    sitting[25:, :2] = 1.2  # what a tracker makes up
     followed = Follower(DANCER).follow(tracked(sitting, 0.0), WIDE)
     assert followed.landmarks[27:, 1].max() == pytest.approx(DANCER.floor_near, abs=0.01)
+    assert followed.landmarks[Joint.LEFT_ANKLE, 1] > followed.landmarks[Joint.LEFT_KNEE, 1] + 0.1
     assert followed.landmarks[:, :2].min() > 0
     assert followed.landmarks[Joint.LEFT_WRIST, 1] < followed.landmarks[Joint.RIGHT_WRIST, 1]
+
+
+def test_a_landmark_lost_for_a_frame_is_lost_for_that_frame_only() -> None:
+    follower = Follower(DANCER)
+    broken = seen(Body(), dance(0), VISITOR)
+    broken[Joint.LEFT_WRIST] = np.nan
+    assert np.isfinite(follower.follow(tracked(broken, 0.0), WIDE).landmarks).all()
+    for i in range(1, 30):
+        followed = follower.follow(visitor(i / 30), WIDE)
+    own = seen(Body(), dance(29 / 30), VISITOR)
+    assert np.abs(followed.landmarks_smoothed - own)[Joint.LEFT_WRIST, :2].max() < 0.02
+
+
+def test_landmarks_without_a_torso_are_nobody() -> None:
+    nowhere = seen(Body(), Stance(), VISITOR)
+    nowhere[[Joint.LEFT_HIP, Joint.RIGHT_SHOULDER]] = np.nan
+    assert Follower(DANCER).follow(tracked(nowhere, 0.0), WIDE).landmarks is None
 
 
 def test_without_proportions_the_frame_is_laid_over_the_square() -> None:

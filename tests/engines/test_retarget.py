@@ -176,6 +176,15 @@ def test_a_clip_that_begins_again_is_followed_on() -> None:
             assert np.abs(retarget(pose, SQUARE, time_s) - pose)[:, :2].max() < 0.02 * HEIGHT
 
 
+def test_a_clip_that_begins_again_has_no_floor_left_from_its_end() -> None:
+    retarget = Retargeter(DANCER)
+    for i in range(60):
+        retarget(seen(HER, Stance(), Camera((480, 640), 0.95, 0.4)), (480, 640), 5 + i / 30)
+    for i in range(60):
+        pose = retarget(seen(HER, Stance(), Camera((480, 640), 0.75, 0.4)), (480, 640), i / 30)
+    assert pose[27:, 1].max() == pytest.approx(DANCER.floor_near, abs=0.01)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(arrays(np.float32, (33, 4), elements=st.floats(width=32)), min_size=1, max_size=4),
