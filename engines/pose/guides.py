@@ -269,7 +269,7 @@ def _circle(start: float, end: float, count: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class _Shares:
-    """What of a fan does not depend on the pose: Bezier weights, hem, positions along a rib, shares of the bend, hues."""
+    """What of a fan does not depend on the pose: Bezier weights, hem, places along a rib, shares of the bend, hues."""
 
     quadratic: NDArray[np.float64]
     hem: NDArray[np.float64]
