@@ -1,0 +1,144 @@
+"""Offline, every frame is performed, in the size and shape that was asked for."""
+
+import _thread
+import itertools
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from engines.bundle import write_bundle
+from engines.errors import BadInput, Unavailable
+from engines.images import Frame
+from engines.pose.motion import Motion
+from engines.pose.tracker import Tracked
+from live.motions import recorded_motion
+from live.rendering import render
+from live.sinks.recorder import Movie
+from tests.fakes import FakeTracker, standing
+from tests.fakes_engines import figure_graph, manifest, png, room
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """64 x 64 before a room of 80 x 96."""
+    files = {"generator.onnx": figure_graph(64), "plate.png": png(room(64))}
+    write_bundle(tmp_path / "ember", manifest(64, name="ember", plate_at=(8, 20)), files)
+    return tmp_path / "ember"
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Thirteen frames of 128 x 72 at 10 a second."""
+    movie = Movie(tmp_path / "clip.mp4", (72, 128), 10)
+    for number in range(13):
+        movie.write(np.full((72, 128, 3), 10 * number, np.uint8), number / 10)
+    movie.close()
+    return movie.path
+
+
+def _decoded(path: Path) -> list[Frame]:
+    with av.open(str(path)) as movie:
+        return [frame.to_ndarray(format="rgb24") for frame in movie.decode(video=0)]
+
+
+def test_every_frame_of_a_clip_is_performed(bundle: Path, clip: Path, tmp_path: Path) -> None:
+    made = render(bundle, str(clip), tmp_path / "out.mp4", opened_tracker=FakeTracker)
+    frames = _decoded(tmp_path / "out.mp4")
+    assert len(frames) == made.frames == 13
+    assert frames[0].shape == (80, 96, 3)
+    assert made.seconds == pytest.approx(1.3)
+
+
+def test_the_room_is_shown_whole_and_unstretched_at_the_size_asked_for(
+    bundle: Path, clip: Path, tmp_path: Path
+) -> None:
+    render(bundle, str(clip), tmp_path / "out.mp4", size=(80, 200), opened_tracker=FakeTracker)
+    frame = _decoded(tmp_path / "out.mp4")[5]
+    assert frame.shape == (80, 200, 3)
+    assert frame[:, :48].max() < 24
+    assert frame[:, 152:].max() < 24
+    assert frame[:, 56:144].mean() > 60
+
+
+def test_side_by_side_shows_source_and_skeleton_and_performer(bundle: Path, clip: Path, tmp_path: Path) -> None:
+    render(bundle, str(clip), tmp_path / "out.mp4", side_by_side=True, opened_tracker=FakeTracker)
+    frame = _decoded(tmp_path / "out.mp4")[12]
+    source_wide = round(128 * 80 / 72)
+    assert frame.shape[1] in (source_wide + 80 + 96, source_wide + 80 + 95)
+    assert abs(frame[:, 4 : source_wide - 4].mean() - 120) < 4
+    skeleton = frame[:, source_wide + 4 : source_wide + 76]
+    assert 0 < (skeleton.max(axis=2) > 100).mean() < 0.4
+
+
+def test_a_clip_with_nobody_in_it_shows_the_empty_room(bundle: Path, clip: Path, tmp_path: Path) -> None:
+    class Nobody(FakeTracker):
+        def track(self, _frame: Frame, time_s: float) -> Tracked:
+            return Tracked(None, None, time_s)
+
+    render(bundle, str(clip), tmp_path / "out.mp4", opened_tracker=Nobody)
+    assert np.abs(_decoded(tmp_path / "out.mp4")[3].astype(int).mean() - room(64).mean()) < 3
+
+
+def test_a_motion_is_rendered_without_a_tracker(bundle: Path, tmp_path: Path) -> None:
+    Motion(np.stack([standing()] * 6), np.arange(6) / 10, (360, 640), "test").save(tmp_path / "m.npz")
+
+    def none_needed() -> FakeTracker:
+        raise AssertionError("a motion knows its poses")
+
+    made = render(bundle, str(tmp_path / "m.npz"), tmp_path / "out.mp4", opened_tracker=none_needed)
+    assert made.frames == 6
+
+
+def test_a_camera_cannot_be_rendered(bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="camera"):
+        render(bundle, "0", tmp_path / "out.mp4")
+
+
+def test_the_source_is_never_overwritten(bundle: Path, clip: Path) -> None:
+    with pytest.raises(BadInput, match="the source itself"):
+        render(bundle, str(clip), clip)
+
+
+def test_a_place_that_cannot_be_written_is_a_sentence(bundle: Path, clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="cannot be written"):
+        render(bundle, str(clip), tmp_path / "file" / "out.mp4", opened_tracker=FakeTracker)
+
+
+def test_what_fails_in_the_trackers_thread_is_said(bundle: Path, clip: Path, tmp_path: Path) -> None:
+    def trouble() -> None:
+        raise Unavailable("the pose model is gone")
+
+    with pytest.raises(Unavailable, match="the pose model is gone"):
+        render(bundle, str(clip), tmp_path / "out.mp4", opened_tracker=lambda: FakeTracker(trouble))
+
+
+def test_what_was_rendered_before_ctrl_c_is_a_movie_that_plays(bundle: Path, clip: Path, tmp_path: Path) -> None:
+    frames = itertools.count()
+
+    def trouble() -> None:  # in the tracker's thread; Ctrl-C is heard in the main one
+        if next(frames) == 9:
+            _thread.interrupt_main()
+
+    with pytest.raises(KeyboardInterrupt):
+        render(bundle, str(clip), tmp_path / "out.mp4", opened_tracker=lambda: FakeTracker(trouble))
+    assert 0 < len(_decoded(tmp_path / "out.mp4")) <= 13
+
+
+def test_a_motion_is_recorded_from_a_source(clip: Path, tmp_path: Path) -> None:
+    motion = recorded_motion(str(clip), tmp_path / "m.npz", opened_tracker=FakeTracker)
+    assert len(motion.times) >= 10
+    assert np.allclose(Motion.load(tmp_path / "m.npz").landmarks, motion.landmarks)
+    assert motion.times[-1] == pytest.approx(1.2, abs=0.2)
+
+
+def test_a_recording_in_which_nobody_was_seen_is_refused(clip: Path, tmp_path: Path) -> None:
+    class Nobody(FakeTracker):
+        def track(self, _frame: Frame, time_s: float) -> Tracked:
+            return Tracked(None, None, time_s)
+
+    with pytest.raises(Unavailable, match="nobody was seen"):
+        recorded_motion(str(clip), tmp_path / "m.npz", opened_tracker=Nobody)
+    assert not (tmp_path / "m.npz").exists()
