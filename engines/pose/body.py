@@ -188,17 +188,20 @@ def _ankle(pose: Pose, build: Build, side: str) -> Points:
 def _pelvis_height(
     pose: Pose, build: Build, pelvis: Points, hips: dict[int, Points], ankles: dict[int, Points]
 ) -> float:
-    """As high as asked, but no higher than both legs reach (a soft minimum: the limit must not be felt as a jerk)."""
+    """As high as asked, but no higher than both legs reach."""
     reach = 0.998 * (build.thigh + build.shin)
-    highest = pose.height * (build.thigh + build.shin) + build.ankle
+    limits = []
     for sign, hip in hips.items():
         away = pelvis + hip - ankles[sign]
-        level = math.hypot(away[0], away[2])
-        limit = ankles[sign][1] + math.sqrt(max(reach**2 - level**2, 0.02)) - hip[1]
-        softness = 0.004
-        gap = highest - limit
-        highest -= (gap + math.sqrt(gap * gap + 4 * softness**2)) / 2
-    return highest
+        level = away[0] ** 2 + away[2] ** 2
+        limits.append(float(ankles[sign][1] + math.sqrt(max(reach**2 - level, 0.02)) - hip[1]))
+    asked = pose.height * (build.thigh + build.shin) + build.ankle
+    return _soft_minimum(asked, _soft_minimum(*limits))
+
+
+def _soft_minimum(one: float, other: float) -> float:
+    """A limit that is not felt as a jerk: 4 mm lower where both are equal."""
+    return (one + other - math.hypot(one - other, 0.008)) / 2
 
 
 def _pose_leg(points: Points, pose: Pose, build: Build, sign: int, hip: Points, ankle: Points) -> None:

@@ -40,6 +40,8 @@ class Dance:
             again[column] += 360 * round((self._values[-1, column] - again[column]) / 360)
         self._values = np.vstack([self._values, again])
         self._slopes = _monotone_slopes(self._at, self._values)
+        # A foot comes to rest at every key, for it stands there while the other one steps.
+        self._slopes[:, [POSE_FIELDS.index(name) for name in _FEET]] = 0
         self._arcs = _step_arcs(self._values)
 
     @property
@@ -79,6 +81,7 @@ _LAGS = [
     for lag in sorted({0.0, *_LAG_S.values()})
 ]
 _HEIGHT = POSE_FIELDS.index("height")
+_FEET = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("x", "z", "turn"))
 _TURNING = ("heading", "left_turn", "right_turn")
 
 

@@ -82,12 +82,14 @@ class OneEuro:
         self, points: NDArray[Any], visibility: NDArray[Any], broken: NDArray[Any], time_s: float, size: Size
     ) -> Landmarks:
         self.reset()
-        if not broken.all():
+        if broken.all():
+            points = np.zeros_like(points)
+        else:
             points = np.where(broken[:, None], points[~broken].mean(axis=0), points)
             self._points, self._visibility, self._time_s = points, visibility, time_s
             self._speed = np.zeros_like(points)
             self._torso = _body_unit(points)
-        return from_heights(np.nan_to_num(points).astype(np.float32), visibility.astype(np.float32), size)
+        return from_heights(points.astype(np.float32), visibility.astype(np.float32), size)
 
     def _leapt(self, points: NDArray[Any]) -> bool:
         assert self._points is not None
