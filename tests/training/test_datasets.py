@@ -33,13 +33,15 @@ def test_every_pair_is_seen_once_an_epoch(tmp_path: Path) -> None:
 @pytest.mark.parametrize("flip", [False, True])
 def test_landmarks_and_picture_are_moved_alike(flip: bool) -> None:
     landmarks = swinging(1.0)
-    change = Change(scale=1.1, degrees=8, shift=(0.05, -0.03), flip=flip)
-    spot = np.zeros((64, 64), np.uint8)
-    x, y = (landmarks[15, :2] * 64 - 0.5).round().astype(int)
-    cv2.circle(spot, (int(x), int(y)), 2, 255, -1)
+    change = Change(scale=1.1, degrees=8, shift=(0.03, 0.13), flip=flip)
+    side = 256
+    x, y = (landmarks[15, :2] * side - 0.5).round().astype(int)
+    landmarks[15, :2] = (np.array([x, y]) + 0.5) / side
+    spot = np.zeros((side, side), np.uint8)
+    cv2.circle(spot, (int(x), int(y)), 5, 255, -1)
     rows, columns = np.nonzero(warped(spot, change, cv2.BORDER_CONSTANT) > 127)
-    expected = moved_landmarks(landmarks, change)[16 if flip else 15, :2] * 64 - 0.5
-    assert [columns.mean(), rows.mean()] == pytest.approx(list(expected), abs=0.8)
+    expected = moved_landmarks(landmarks, change)[16 if flip else 15, :2] * side - 0.5
+    assert [columns.mean(), rows.mean()] == pytest.approx(list(expected), abs=0.2)
 
 
 def test_a_moved_figure_leaves_the_room_where_it_is(tmp_path: Path) -> None:

@@ -48,9 +48,19 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written_pairs(tmp_path_factory.mktemp("pairs")).folder
 
 
-@pytest.mark.parametrize("kind", ["crops", "patch", "none"])
-def test_a_resumed_run_ends_bit_equal_to_an_unbroken_one(pairs: Path, tmp_path: Path, kind: str) -> None:
-    config = _config(discriminator={"kind": kind})
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"discriminator": {"kind": "patch"}},
+        {"discriminator": {"kind": "none"}, "generator": {"kind": "unet", "downs": 5, "dropout": True}},
+    ],
+    ids=["crops", "patch", "dropout"],
+)
+def test_a_resumed_run_ends_bit_equal_to_an_unbroken_one(
+    pairs: Path, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    config = _config(**changes)
     train(config, pairs, tmp_path / "unbroken", steps=6, progress=False)
     # The schedule looks at the run's length, so both are told the same one.
     broken = tmp_path / "broken"
