@@ -58,21 +58,25 @@ def random_landmarks(rng: Rng, size: Size = (512, 512)) -> Landmarks:
 
 
 def standing_everywhere() -> Landmarks:
-    """(81, 33, 4): a body at ease on the whole stage that random poses use; what proportions are measured on."""
-    places = [(x, z) for x in np.linspace(-SIDEWAYS, SIDEWAYS, 9) for z in np.linspace(*DEEP, 9)]
+    """(279, 33, 4): a body at ease on the whole stage that random poses use; what proportions are measured on.
+
+    From the back to the front, and across the stage at each depth: proportions are measured as those of a clip, over
+    neighboring frames.
+    """
+    places = [(x, z) for z in np.linspace(*DEEP, 9) for x in np.linspace(-SIDEWAYS, SIDEWAYS, 31)]
     return np.stack([projected(posed(_walked(Pose(), float(x), float(z))), HALL) for x, z in places])
 
 
 def tracked(landmarks: Landmarks, rng: Rng) -> Landmarks:
-    """Exact landmarks with what MediaPipe adds: a little jitter, too much depth, sometimes plainly wrong, and doubts.
+    """Exact landmarks with what MediaPipe adds: a little jitter, depth at a wrong scale or plainly wrong, and doubts.
 
-    Its z is 2.5 to 4 times too large for its x and y (measured on two clips: the factor that keeps bones at one length
-    is 0.17 to 0.34), while recorded or composed motion has a true z; both are to be danced to.
+    Its raw z is 2.5 to 4 times too large (measured on two clips: the factor that keeps bones at one length is 0.17 to
+    0.34) and differently so for every limb, so much is left of that after the tracker's correction.
     """
     noisy = landmarks.copy()
     jitter = rng.choice([0, 0.001, 0.002, 0.004], p=[0.35, 0.3, 0.27, 0.08])
     noisy[:, :2] += rng.normal(0, jitter, (33, 2))
-    deeper = np.exp(rng.uniform(np.log(0.7), np.log(3.0)))
+    deeper = np.exp(rng.uniform(np.log(0.6), np.log(2.0)))
     noisy[:, 2] = (noisy[:, 2] + rng.normal(0, 0.010, 33)) * deeper
     for limb in LIMBS:
         if rng.random() < 0.12:
