@@ -112,6 +112,8 @@ class Window:
 
     def toggle_fullscreen(self) -> None:
         self._is_fullscreen = not self._is_fullscreen
+        self._pygame.display.quit()  # a new window: without a window manager SDL leaves the old one where it was
+        self._pygame.display.init()
         self._open()
 
     def close(self) -> None:
@@ -152,9 +154,9 @@ class Window:
         lines = self._lines()
         if lines != self._text[0]:
             self._text = (lines, [self._line(line) for line in lines])
-        top = self._font.get_linesize() // 2
+        left = top = self._font.get_linesize() // 2
         for line in self._text[1]:
-            self._screen.blit(line, (top, top))
+            self._screen.blit(line, (left, top))
             top += self._font.get_linesize()
 
     def _line(self, text: str) -> Any:

@@ -163,6 +163,15 @@ def test_lines_are_drawn_over_the_picture_and_fit_into_it() -> None:
     window.close()
 
 
+def test_lines_stand_under_each_other() -> None:
+    window = Window((120, 160), headless=True, lines=lambda: ("one", "two", "three"))
+    window.show(_color((200, 0, 0), (120, 160)), _tick(0))
+    changed = window._pygame.surfarray.array3d(window._screen).swapaxes(0, 1)[..., 0] != 200
+    starts = [int(np.argmax(row)) for row in changed if row.any()]
+    assert len(set(starts)) == 1
+    window.close()
+
+
 def test_a_window_of_another_size_than_asked_is_filled_all_the_same() -> None:
     """SDL's dummy driver gives 1024 x 768 in full screen, whatever is asked; a projector may do as it likes too."""
     window = Window((60, 80), fullscreen=True, headless=True)
