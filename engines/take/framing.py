@@ -103,7 +103,7 @@ def landmarks_in_square(
     return fitted
 
 
-def warped(image: Frame, matrix: Matrix, size: Size, smooth: bool = True) -> Frame:
+def warped(image: Frame, matrix: Matrix, size: Size, smooth: bool = True, border: int = cv2.BORDER_REPLICATE) -> Frame:
     """`image` (H, W[, C]) drawn through a (3, 3) matrix of pixel centers into `size`, its edges repeated beyond it."""
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
     if np.array_equal(matrix, np.eye(3)) and image.shape[:2] == size:
@@ -113,7 +113,7 @@ def warped(image: Frame, matrix: Matrix, size: Size, smooth: bool = True) -> Fra
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.uint8)
     how = cv2.INTER_CUBIC if smooth else cv2.INTER_LINEAR
     height, width = size
-    drawn = cv2.warpPerspective(image, matrix, (width, height), flags=how, borderMode=cv2.BORDER_REPLICATE)
+    drawn = cv2.warpPerspective(image, matrix, (width, height), flags=how, borderMode=border)
     return np.asarray(drawn, np.uint8)
 
 

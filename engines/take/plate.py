@@ -69,7 +69,8 @@ def kept_clear(mask: NDArray[np.uint8], landmarks: Landmarks | None, reach: floa
             ends = [tuple(int(v) for v in np.clip(points[joint], -9999, 9999)) for joint in (start, end)]
             cv2.line(covered, ends[0], ends[1], 255, max(1, round(0.22 * torso)))
         radius = max(1, round(reach * torso))
-        covered = cv2.dilate(covered, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2))
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
+        covered = np.asarray(cv2.dilate(covered, disc), np.uint8)
     return np.asarray(cv2.resize(covered, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
@@ -105,14 +106,14 @@ def clean_plate(frames: Iterable[tuple[Frame, NDArray[np.uint8], Matrix]], size:
 
 
 def at_scale(plate: Frame, square: Square, size: int) -> tuple[Frame, tuple[int, int]]:
-    """The whole plate at the square's scale, its edges repeated where the square leaves it, and `plate_at` (y, x)."""
+    """The whole plate at the square's scale and `plate_at` (y, x); mirrored at its edges where the square leaves it."""
     scale = size / square.side
     height, width = plate.shape[:2]
     left, top = (max(0, int(np.ceil(start * scale - 1e-6))) for start in (square.x, square.y))
     right = max(size, int(np.ceil((width - square.x) * scale - 1e-6)))
     bottom = max(size, int(np.ceil((height - square.y) * scale - 1e-6)))
     shifted = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]]) @ square.matrix(size)
-    return warped(plate, shifted, (top + bottom, left + right)), (top, left)
+    return warped(plate, shifted, (top + bottom, left + right), border=cv2.BORDER_REFLECT_101), (top, left)
 
 
 def _median(pictures: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> tuple[Frame, NDArray[np.bool_]]:

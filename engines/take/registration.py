@@ -72,7 +72,7 @@ def stands_still(frames: Sequence[Frame], covers: Sequence[NDArray[np.uint8]]) -
     first = _Key(grays[0], _corners(grays[0], covers[0] > 0), np.eye(3))
     still = []
     for gray, cover in zip(grays[1:], covers[1:], strict=True):
-        here, there, visible = _found_again(first, gray, cover > 0)
+        here, there, visible = _found_again(first, gray, cover > 0, levels=0)
         strayed = np.linalg.norm(here - there, axis=-1).ravel()
         same = (strayed < LOCKED).sum()  # measured: 0.90 of those found and 0.76 of all on a tripod, 0.44 and 0.20 else
         still.append(len(here) >= FEWEST and same >= LOCKED_SHARE * len(here) and same >= visible / 2)
@@ -85,10 +85,12 @@ def lettering_on(frames: Sequence[Frame], covers: Sequence[NDArray[np.uint8]]) -
     hidden = np.stack([cover > 0 for cover in covers])
     known = np.ma.masked_array(grays, hidden)
     usual = np.ma.median(known, axis=0)
-    strays = np.ma.median(np.ma.abs(known - usual), axis=0).filled(255)
     flat = np.asarray(usual.filled(0), np.float32)
     edges = cv2.magnitude(cv2.Sobel(flat, cv2.CV_32F, 1, 0), cv2.Sobel(flat, cv2.CV_32F, 0, 1))
-    fixed = np.where((edges > LETTERING_EDGE) & (strays < 4) & ((~hidden).sum(axis=0) > len(frames) / 5), 255, 0)
+    views = (~hidden).sum(axis=0)
+    alike = ((np.abs(grays - flat) < 6) & ~hidden).sum(axis=0)
+    # Four in five: where the edge of a window sways to and fro, half of the frames agree as well.
+    fixed = np.where((edges > LETTERING_EDGE) & (alike > 0.8 * views) & (views > len(frames) / 5), 255, 0)
     closed = cv2.morphologyEx(fixed.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((15, 15), np.uint8))
     speckless = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     return np.asarray(cv2.dilate(speckless, np.ones((9, 9), np.uint8)), np.uint8)
@@ -192,14 +194,21 @@ def corner_motion(matrix: Matrix, size: Size) -> float:
 
 
 def _found_again(
-    key: _Key, gray: NDArray[np.uint8], barred: NDArray[np.bool_]
+    key: _Key, gray: NDArray[np.uint8], barred: NDArray[np.bool_], levels: int = 2
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
-    """Where the key's corners are in `gray`, where they were in the key, and how many of them are in open view."""
+    """Where the key's corners are in `gray`, where they were in the key, and how many of them are in open view.
+
+    The coarser the pyramid's last level, the further the flow reaches, and the more of the dancer it takes along.
+    """
     there = key.corners
     if len(there) == 0:
         return there, there, 0
-    here, ok, _ = cv2.calcOpticalFlowPyrLK(key.gray, gray, there, np.empty_like(there), winSize=(19, 19))
-    back, ok_back, _ = cv2.calcOpticalFlowPyrLK(gray, key.gray, here, np.empty_like(there), winSize=(19, 19))
+    here, ok, _ = cv2.calcOpticalFlowPyrLK(
+        key.gray, gray, there, np.empty_like(there), winSize=(19, 19), maxLevel=levels
+    )
+    back, ok_back, _ = cv2.calcOpticalFlowPyrLK(
+        gray, key.gray, here, np.empty_like(there), winSize=(19, 19), maxLevel=levels
+    )
     height, width = gray.shape
     at = np.round(here[:, 0])
     inside = ((at >= 0) & (at < (width, height))).all(axis=1)

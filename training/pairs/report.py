@@ -3,8 +3,8 @@
 import base64
 import html
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engines.images import Frame, resized
 from engines.pose.skeleton import DEFAULT_STYLE, drawn_skeleton
+from engines.progress import bar
 from training.pairs.splits import body_normalized
 from training.pairs.store import SPLITS, PairSet, PairsHeader, write_text
 from training.pairs.workers import Progress
@@ -22,18 +23,15 @@ COLORS = {"train": "#4f7cff", "validation": "#7ad0c0", "gap": "#999", "test": "#
 
 @contextmanager
 def shown_progress() -> Iterator[Progress]:
-    """A bar for every stage on the terminal, with the time left."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    columns = (TextColumn("{task.description:>22}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bars(*columns) as bars:
-        tasks = {}
+    """A bar on the terminal for every stage, one after the other."""
+    with ExitStack() as stack:
+        shown: dict[str, Callable[[int, int], None]] = {}
 
         def told(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
+            if stage not in shown:
+                stack.close()  # the bar before
+                shown[stage] = stack.enter_context(bar(stage))
+            shown[stage](done, total)
 
         yield told
 
