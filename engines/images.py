@@ -14,7 +14,8 @@ def resized(image: Frame, size: Size) -> Frame:
     if image.shape[:2] == (height, width):
         return image
     shrinks = height < image.shape[0]
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.asarray(scaled, np.uint8)
 
 
 def covering(image: Frame, size: Size) -> Frame:

@@ -55,10 +55,9 @@ class Joint(IntEnum):
     RIGHT_FOOT_INDEX = 32
 
 
-SWAPPED_SIDES = np.array(
-    [0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9]
-    + [12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23, 26, 25, 28, 27, 30, 29, 32, 31]
-)
+_SWAPPED_FACE = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9)
+_SWAPPED_BODY = (12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23, 26, 25, 28, 27, 30, 29, 32, 31)
+SWAPPED_SIDES = np.array((*_SWAPPED_FACE, *_SWAPPED_BODY))
 
 
 def mirrored(landmarks: Landmarks) -> Landmarks:
@@ -90,4 +89,4 @@ def torso_length(points: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mid-shoulder to mid-hip in the picture plane, in the unit of `points` (..., 33, n)."""
     shoulders = middle(points, Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER)
     hips = middle(points, Joint.LEFT_HIP, Joint.RIGHT_HIP)
-    return np.linalg.norm((shoulders - hips)[..., :2], axis=-1)
+    return np.asarray(np.linalg.norm((shoulders - hips)[..., :2], axis=-1), np.float32)
