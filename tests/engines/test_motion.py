@@ -11,6 +11,7 @@ from engines.errors import BadInput, Unavailable, VideoError
 from engines.pose.model import pose_model
 from engines.pose.motion import Motion, extracted_motion
 from engines.pose.puppet import BuiltInDancer, studio
+from engines.pose.tracker import Tracked, Tracker
 
 SIZE = (240, 320)
 
@@ -145,6 +146,24 @@ def test_a_clip_becomes_the_motion_that_was_danced_in_it(tmp_path: Path) -> None
     true = np.stack([dancer.landmarks_at(float(t)) for t in times])
     away = np.linalg.norm((motion.landmarks - true)[:, 11:, :2] * [SIZE[1], SIZE[0]], axis=-1)
     assert np.median(away) < 5
+
+
+class EyesOnly(Tracker):
+    """A tracker that keeps what it is shown and finds the same pose in all of it."""
+
+    def __init__(self) -> None:
+        self.shown: list[np.ndarray] = []
+
+    def track(self, frame: np.ndarray, time_s: float) -> Tracked:
+        self.shown.append(frame)
+        return Tracked(np.zeros((33, 4), np.float32), None, time_s)
+
+
+def test_a_clip_is_shown_to_the_tracker_in_its_true_colors(tmp_path: Path) -> None:
+    frame = np.full((*SIZE, 3), (200, 60, 20), np.uint8)
+    eyes = EyesOnly()
+    extracted_motion(clip(tmp_path / "red.avi", [frame] * 3), tracker=eyes)
+    np.testing.assert_allclose(np.stack(eyes.shown).mean(axis=(0, 1, 2)), (200, 60, 20), atol=6)
 
 
 def test_a_clip_of_an_empty_room_says_that_nobody_was_found(tmp_path: Path) -> None:
