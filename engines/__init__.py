@@ -1,1 +1,1 @@
-"""What a generator needs in order to run anywhere: bundles, poses, conditioning, finish, backends. Never imports torch."""
+"""What a generator needs in order to run anywhere: bundles, poses, conditioning, backends. Never imports torch."""

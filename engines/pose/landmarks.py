@@ -1,8 +1,8 @@
 """The 33 landmarks of MediaPipe Pose, and the little geometry that everybody needs of them.
 
-Landmarks are (33, 4) float32: x and y in 0..1 of the frame, z in frame widths (smaller is nearer to the camera, 0 at the
-hips), visibility in 0..1. Distances are only meaningful in frame heights, where both axes have one unit: `in_heights`.
-Order and meaning: https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker
+Landmarks are (33, 4) float32: x and y in 0..1 of the frame, z in frame widths (smaller is nearer to the camera, 0 at
+the hips), visibility in 0..1. Distances mean something only in frame heights, where both axes have one unit:
+`in_heights`. Order and meaning: https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker
 """
 
 from enum import IntEnum
@@ -82,7 +82,7 @@ def from_heights(points: NDArray[np.float32], visibility: NDArray[np.float32], s
 
 def middle(points: NDArray[np.float32], left: Joint, right: Joint) -> NDArray[np.float32]:
     """Halfway between two landmarks; `points` is (..., 33, n)."""
-    return (points[..., left, :] + points[..., right, :]) / 2
+    return np.asarray((points[..., left, :] + points[..., right, :]) / 2)
 
 
 def torso_length(points: NDArray[np.float32]) -> NDArray[np.float32]:
