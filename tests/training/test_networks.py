@@ -83,9 +83,9 @@ def test_an_average_starts_where_its_network_is_and_then_lags_behind_it() -> Non
     average = averaged_copy(net)
     with torch.no_grad():
         net.weight.add_(1)
-    before = average.weight.clone()
+    before = average.get_parameter("weight").clone()
     follow(average, net, decay=0.9, step=1000)
-    torch.testing.assert_close(average.weight, before + 0.1)
+    torch.testing.assert_close(average.get_parameter("weight"), before + 0.1)
 
 
 def test_reestimated_norms_are_those_of_the_data() -> None:
