@@ -29,6 +29,7 @@ from live.sinks.window import Window
 from live.sources import Captured, Source, SourceSpec, open_source, source_spec
 from live.stages import Faults, Stage
 from live.telemetry import Telemetry
+from live.watch import Watch
 
 T = TypeVar("T")
 
@@ -69,6 +70,10 @@ class Show:
     sinks: list[Sink] = field(default_factory=list)
     overlay: Overlay = field(default_factory=lambda: Overlay(time.perf_counter()))
     composer: Composer = field(default_factory=Composer)
+    watch: Watch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.watch = Watch(self.faults, time.perf_counter())
 
     def figures(self) -> Figures:
         """How it goes, now."""
@@ -88,6 +93,14 @@ class Show:
             engine=act.said,
             recording=self._recording(),
         )
+
+    def counts(self, act: Act) -> list[tuple[str, int]]:
+        """What each part of the pipeline has made, upstream first."""
+        return [
+            ("source", self.frames.count),
+            ("tracker", self.seen.count),
+            (f"engine of {act.name}", act.performed.count),
+        ]
 
     def lines(self) -> tuple[str, ...]:
         """What stands over the picture."""
@@ -115,6 +128,7 @@ def play(show: Show, now: Clock = time.perf_counter) -> None:
         for sink in show.sinks:
             sink.show(picture, tick)
         last.flipped(tick, now(), performed.value if performed else None, show.gauges)
+        show.watch.look(show.counts(act), tick.time_s)
         if show.stop.is_set() or tick.time_s >= end_s or show.source_stage.is_over:
             return
 

@@ -38,12 +38,12 @@ class Part(Protocol):
 
 
 class Faults:
-    """What is broken now, part by part, and what ever broke. `tell` hears of each new fault once."""
+    """What is broken now, part by part. `tell` hears when a fault begins; `count` is how many began."""
 
     def __init__(self, tell: Callable[[str, str], None] = lambda _part, _sentence: None) -> None:
         self._lock = threading.Lock()
         self._now: dict[str, str] = {}
-        self._told: set[tuple[str, str]] = set()
+        self._logged: set[tuple[str, str]] = set()
         self._tell = tell
         self.count = 0
 
@@ -53,15 +53,17 @@ class Faults:
             return dict(self._now)
 
     def report(self, part: str, error: Exception) -> None:
-        """Logged with its traceback the first time, afterwards only shown and counted."""
+        """Logged with its traceback the first time; afterwards shown, and told when it begins again."""
         sentence = str(error) if isinstance(error, UnderstudyError) else f"{type(error).__name__}: {error}"
         with self._lock:
+            begins = self._now.get(part) != sentence
             self._now[part] = sentence
-            self.count += 1
-            is_new = (part, sentence) not in self._told
-            self._told.add((part, sentence))
+            is_new = (part, sentence) not in self._logged
+            self._logged.add((part, sentence))
+            self.count += begins
         if is_new:
-            log.error("%s failed and is tried again: %s", part, sentence, exc_info=error)
+            log.error("%s: %s", part, sentence, exc_info=error)
+        if begins:
             self._tell(part, sentence)
 
     def clear(self, part: str) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from live.control.desk import REPEAT_S, Desk
 from live.control.parameters import BY_NAME, TABLE, Control, Controls, Value
+from live.control.reference import reference
 from live.look import Feedback, finished
 
 every_control = pytest.mark.parametrize("control", TABLE, ids=lambda control: control.name)
@@ -263,3 +265,8 @@ def test_a_trail_is_as_long_at_60_as_at_30_pictures_a_second() -> None:
         left.append(int(trail[0, 0, 0]))
     assert abs(left[0] - left[1]) <= 1
     assert left[0] > 20
+
+
+def test_the_osc_reference_is_written_from_this_table() -> None:
+    page = Path(__file__).parents[2] / "docs" / "osc.md"
+    assert page.read_text(encoding="utf-8") == reference(), "write it: python -m live.control.reference > docs/osc.md"

@@ -9,6 +9,7 @@ import pytest
 
 from engines.errors import SourceLost
 from live.stages import Faults, Over, Stage
+from live.watch import Watch
 
 
 class Counting:
@@ -61,10 +62,16 @@ def test_a_part_that_fails_is_closed_and_opened_again() -> None:
 def test_a_fault_is_logged_once_with_its_traceback_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
     told: list[tuple[str, str]] = []
     faults = Faults(lambda part, sentence: told.append((part, sentence)))
-    stage = Stage("tracker", lambda: Counting(_fail_at(0, ValueError("again"))), faults)
+    tries: list[int] = []
+
+    def open_part() -> Counting:
+        tries.append(1)
+        return Counting(_fail_at(0, ValueError("again")))
+
+    stage = Stage("tracker", open_part, faults)
     with caplog.at_level(logging.ERROR):
         stage.start()
-        _until(lambda: faults.count >= 2)
+        _until(lambda: len(tries) >= 3)
         stage.close()
     assert told == [("tracker", "ValueError: again")]
     assert len(caplog.records) == 1
@@ -85,6 +92,50 @@ def test_a_fault_is_shown_until_the_part_works_again() -> None:
     gate.set()
     _until(lambda: "source" not in faults.now)
     stage.close()
+
+
+def test_a_fault_that_comes_back_is_told_again() -> None:
+    told: list[str] = []
+    faults = Faults(lambda part, _sentence: told.append(part))
+    for _ in range(2):
+        faults.report("source", SourceLost("camera 0 stopped"))
+        faults.report("source", SourceLost("camera 0 stopped"))
+        faults.clear("source")
+    assert told == ["source", "source"]
+
+
+def _looks(counts: dict[str, int], faults: Faults) -> Watch:
+    watch = Watch(faults, 0.0)
+    for time_s in range(20):
+        watch.look([(part, min(count * time_s, 12)) for part, count in counts.items()], float(time_s))
+    return watch
+
+
+def test_a_part_that_hangs_is_told() -> None:
+    faults = Faults()
+    watch = _looks({}, faults)
+    for time_s in range(10):
+        watch.look([("source", time_s), ("engine", min(time_s, 2))], float(time_s))
+    assert list(faults.now) == ["engine (silent)"]
+
+
+def test_a_part_may_take_its_time_to_begin() -> None:
+    faults = Faults()
+    watch = Watch(faults, 0.0)
+    watch.look([("tracker", 0)], 10.0)
+    assert faults.now == {}
+
+
+def test_only_the_first_silent_part_is_told() -> None:
+    faults = Faults()
+    _looks({"source": 0, "engine": 0}, faults)
+    assert list(faults.now) == ["source (silent)"]
+
+
+def test_a_part_that_works_again_is_no_longer_told() -> None:
+    faults = Faults()
+    _looks({"source": 3, "engine": 0}, faults).look([("source", 13), ("engine", 1)], 20.0)
+    assert faults.now == {}
 
 
 def test_a_part_that_cannot_be_opened_is_tried_again() -> None:
