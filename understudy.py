@@ -117,11 +117,18 @@ def doctor(args: argparse.Namespace) -> int:
     from engines.doctor import examine
     from engines.measuring import table, write_json
 
-    findings = [asdict(finding) for finding in examine()]
-    table([{**row, "ok": "yes" if row["ok"] else "NO"} for row in findings], title="doctor")
+    findings = examine(deep=args.deep)
+    ok = {True: "yes", False: "no"}
+    table(
+        [
+            {"what": f.what, "found": f.found, "ok": "NO" if f.needed and not f.ok else ok[f.ok], "do": f.do}
+            for f in findings
+        ],
+        title="doctor",
+    )
     if args.json:
-        write_json(args.json, {"findings": findings})
-    return 0 if all(row["ok"] for row in findings if row["needed"]) else 1
+        write_json(args.json, {"findings": [asdict(finding) for finding in findings]})
+    return 0 if all(finding.ok for finding in findings if finding.needed) else 1
 
 
 def check(args: argparse.Namespace) -> int:
@@ -280,6 +287,7 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one = _command(commands, "pose-model", pose_model, "get the pose model, once")
     one.add_argument("--kind", choices=("full", "lite", "heavy"), default="full")
     one = _command(commands, "doctor", doctor, "what this machine has, and what to do about what is missing")
+    one.add_argument("--deep", action="store_true", help="also run the pose model and hash every bundle")
     one.add_argument("--json", type=Path)
     one = _command(commands, "check", check, "open a bundle on every backend and compare with its reference")
     one.add_argument("bundle", type=Path)
