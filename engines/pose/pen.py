@@ -14,6 +14,8 @@ Bone = tuple[Points, Points, Sequence[float]]
 
 # Fractional bits of cv2's coordinates: figures that move slowly must not jump from pixel to pixel.
 SHIFT = 4
+# Nobody sees the shade on a finger, and there are ten of them.
+FINGER_PX = 5.0
 # Where the light comes from, in the picture.
 LIGHT = np.array([-0.6, -0.8])
 
@@ -80,6 +82,8 @@ class Pen:
         for (centers, radii, along), ends_flat in zip(shapes, flat, strict=True):
             self.fill(_capsule(centers, radii, along, ends_flat), color)
         for (centers, radii, along), ends_flat in zip(shapes, flat, strict=True):
+            if radii[0] < FINGER_PX:
+                continue
             across = np.array([-along[1], along[0]]) * radii[:, None]
             self._shade(centers + across, centers - across, color, open_end=ends_flat)
 
