@@ -89,9 +89,9 @@ def lettering_on(frames: Sequence[Frame], covers: Sequence[NDArray[np.uint8]]) -
     edges = cv2.magnitude(cv2.Sobel(flat, cv2.CV_32F, 1, 0), cv2.Sobel(flat, cv2.CV_32F, 0, 1))
     views = (~hidden).sum(axis=0)
     alike = ((np.abs(grays - flat) < 6) & ~hidden).sum(axis=0)
-    # Four in five: where the edge of a window sways to and fro, half of the frames agree as well.
-    fixed = np.where((edges > LETTERING_EDGE) & (alike > 0.8 * views) & (views > len(frames) / 5), 255, 0)
-    closed = cv2.morphologyEx(fixed.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((15, 15), np.uint8))
+    # Seven in ten: where the edge of a window sways to and fro, half of the frames agree as well.
+    fixed = np.where((edges > LETTERING_EDGE) & (alike > 0.7 * views) & (views > len(frames) / 5), 255, 0)
+    closed = cv2.morphologyEx(fixed.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((25, 25), np.uint8))
     speckless = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     return np.asarray(cv2.dilate(speckless, np.ones((9, 9), np.uint8)), np.uint8)
 

@@ -73,6 +73,13 @@ def test_a_stopped_writer_goes_on_where_it_was(tmp_path: Path) -> None:
     assert again.finish().ids == ("000000", "000001", "000002")
 
 
+def test_a_pair_that_is_done_is_not_written_again(tmp_path: Path) -> None:
+    _written(tmp_path, 2)
+    before = (tmp_path / "frames" / "000001.png").stat().st_mtime_ns
+    _add(PairsWriter(tmp_path, HEADER), 1)
+    assert (tmp_path / "frames" / "000001.png").stat().st_mtime_ns == before
+
+
 def test_a_note_torn_by_a_kill_is_forgotten_and_written_again(tmp_path: Path) -> None:
     _written(tmp_path, 2)
     part = tmp_path / PairsWriter.PART
