@@ -72,7 +72,6 @@ def motion_record(args: argparse.Namespace) -> int:
 
 def motion_extract(args: argparse.Namespace) -> int:
     from engines.pose.motion import extracted_motion
-
     from engines.progress import bar
 
     with bar(f"tracking {args.video}") as progress:
