@@ -136,6 +136,7 @@ def test_landmarks_and_pixels_go_into_the_square_together(sway: float) -> None:
 
 def test_the_square_holds_all_limbs_of_all_kept_frames(swaying_take: Take) -> None:
     (shot,) = swaying_take.shots
+    assert "outside the square" not in swaying_take.drops
     for k in range(len(shot.kept)):
         points = swaying_take.landmarks(shot, k)[:, :2]
         assert points.min() > 0.01
