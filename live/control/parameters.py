@@ -6,6 +6,7 @@ wire every slider takes 0..1 of its range; one that has a natural unit has a twi
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
@@ -27,6 +28,8 @@ class Control:
     high: float = 1.0
     unit: str = ""
     choices: tuple[str, ...] = ()
+    is_rig: bool = False
+    """Belongs to the room and its projector, not to the look: presets and panic leave it as it is."""
     keys: Mapping[str, float] = field(default_factory=dict)
     """Key name -> what a press does: a step for sliders, anything for switches and triggers, 0 turns a slider over."""
 
@@ -45,6 +48,12 @@ class Control:
     def to_share(self, value: float) -> float:
         return (value - self.low) / (self.high - self.low)
 
+    @property
+    def group(self) -> str:
+        """The heading under which people find it: the first part of its address, where there are several."""
+        parts = self.address.split("/")
+        return parts[1] if len(parts) > 2 else ""
+
 
 def _control(kind: Kind, address: str, default: Value, help: str, **more: Any) -> Any:
     metadata = {"kind": kind, "address": address, "default": default, "help": help, **more}
@@ -55,6 +64,14 @@ def _control(kind: Kind, address: str, default: Value, help: str, **more: Any) -
 class Controls:
     """The state of every control in one tick. Triggers are counters: one more than last time means it fired."""
 
+    panic: bool = _control(
+        "switch",
+        "/panic",
+        False,
+        "black at once, everything that moves stops, all controls neutral; 0 or the key again gives the show back",
+        is_rig=True,
+        keys={"p": 1},
+    )
     mix: float = _control(
         "slider",
         "/mix",
@@ -67,13 +84,28 @@ class Controls:
         "/backdrop",
         "plate",
         "what lies behind a performer with a matte",
-        choices=("plate", "camera", "black"),
+        choices=("plate", "camera", "black", "picture", "transparent"),
     )
     feedback: float = _control(
         "slider",
         "/feedback",
         0.0,
         "how much of the shown picture is mixed into the next: trails",
+    )
+    feedback_zoom: float = _control(
+        "slider", "/feedback/zoom", 1.0, "the trail grows outward (above 1) or inward", low=0.9, high=1.1, unit="times"
+    )
+    feedback_turn: float = _control(
+        "slider", "/feedback/turn", 0.0, "the trail turns, 30 times a second", low=-5.0, high=5.0, unit="degrees"
+    )
+    smooth_before: float = _control(
+        "slider", "/smooth/before", 0.0, "the last conditioning mixed into the next, before the generator looks at it"
+    )
+    smooth_after: float = _control(
+        "slider", "/smooth/after", 0.0, "the last generated picture mixed into the next: dreamy"
+    )
+    freeze: bool = _control(
+        "switch", "/freeze", False, "hold the picture as it is; looks, fades and blackout still work", keys={"z": 1}
     )
     smoothing: float = _control(
         "slider",
@@ -87,14 +119,82 @@ class Controls:
         1.0,
         "whose proportions: 0 yours, 1 those of the dancer that was learned",
     )
+    delay: float = _control(
+        "slider", "/pose/delay", 0.0, "the performer follows so much later", low=0.0, high=5.0, unit="seconds"
+    )
+    ahead: float = _control(
+        "slider", "/pose/ahead", 0.0, "how much of the delay from camera to picture is guessed ahead, to hide it"
+    )
+    exaggeration: float = _control(
+        "slider", "/pose/exaggeration", 1.0, "limbs go so much farther the way they go", low=0.0, high=2.0, unit="times"
+    )
+    pose_scale: float = _control(
+        "slider", "/pose/scale", 1.0, "size of the pose about the hips", low=0.25, high=2.0, unit="times"
+    )
+    pose_x: float = _control("slider", "/pose/x", 0.0, "the pose moved right", low=-1.0, high=1.0, unit="squares")
+    pose_y: float = _control("slider", "/pose/y", 0.0, "the pose moved down", low=-1.0, high=1.0, unit="squares")
+    pose_turn: float = _control(
+        "slider", "/pose/turn", 0.0, "the pose turned about the hips, clockwise", low=-180.0, high=180.0, unit="degrees"
+    )
+    place: float = _control(
+        "slider", "/figure/place", 0.0, "where the figure stands: 0 at its own place in the room, 1 where you stand"
+    )
+    figures: float = _control(
+        "slider", "/figures/count", 1.0, "so many of the dancer at once", low=1.0, high=7.0, unit="figures"
+    )
+    figures_spread: float = _control(
+        "slider", "/figures/spread", 0.3, "how far apart they stand, in widths of the picture"
+    )
+    figures_delay: float = _control(
+        "slider",
+        "/figures/delay",
+        0.0,
+        "each follows so much after the one nearer to the middle: a canon",
+        low=0.0,
+        high=1.0,
+        unit="seconds",
+    )
+    figures_mirror: bool = _control("switch", "/figures/mirror", False, "every second one is a mirror image")
+    echo: float = _control(
+        "slider", "/echo/count", 0.0, "so many ghosts of the past under the figure", low=0.0, high=6.0, unit="ghosts"
+    )
+    echo_spacing: float = _control(
+        "slider", "/echo/spacing", 80.0, "from one ghost to the next", low=20.0, high=500.0, unit="milliseconds"
+    )
+    echo_fade: float = _control("slider", "/echo/fade", 0.3, "how much fainter each ghost is than the one after it")
+    echo_hue: float = _control(
+        "slider",
+        "/echo/hue",
+        0.0,
+        "how far each ghost's colors are turned from the one after it",
+        low=-90.0,
+        high=90.0,
+        unit="degrees",
+    )
+    shadow: float = _control("slider", "/shadow/strength", 0.0, "the figure's shadow on the floor")
+    shadow_length: float = _control(
+        "slider", "/shadow/length", 0.35, "how long the shadow is, in heights of the figure"
+    )
+    shadow_lean: float = _control(
+        "slider", "/shadow/lean", 0.3, "to which side it falls", low=-1.0, high=1.0, unit="heights"
+    )
+    outline: float = _control(
+        "slider", "/outline/width", 0.0, "a line of light around the figure", low=0.0, high=24.0, unit="pixels"
+    )
+    outline_hue: float = _control(
+        "slider", "/outline/hue", 45.0, "its color; at 360 it is white", low=0.0, high=360.0, unit="degrees"
+    )
     mirror: bool = _control(
         "switch",
         "/mirror",
         False,
         "the performer moves like your reflection: left and right change sides",
+        is_rig=True,
         keys={"m": 1},
     )
-    flip: bool = _control("switch", "/flip", False, "the whole output turned left to right, for rear projection")
+    flip: bool = _control(
+        "switch", "/flip", False, "the whole output turned left to right, for rear projection", is_rig=True
+    )
     blackout: float = _control(
         "slider",
         "/blackout",
@@ -104,6 +204,21 @@ class Controls:
     )
     bundle: str = _control("name", "/bundle", "", "the performer on stage, by name or by its number from 0")
     next_bundle: int = _control("trigger", "/bundle/next", 0, "the next performer", keys={"n": 1})
+    bundle_fade: float = _control(
+        "slider",
+        "/bundle/fade",
+        0.6,
+        "how long one performer takes to become the next",
+        low=0.0,
+        high=10.0,
+        unit="seconds",
+    )
+    other: str = _control(
+        "name", "/bundle/other", "", "a second performer, kept ready beside the first, by name or number"
+    )
+    crossfade: float = _control(
+        "slider", "/bundle/crossfade", 0.0, "0 the performer, 1 the other one; between both are mixed"
+    )
     brightness: float = _control(
         "slider", "/look/brightness", 0.0, "exposure of the picture", low=-2.0, high=2.0, unit="stops"
     )
@@ -114,10 +229,79 @@ class Controls:
         "slider", "/look/saturation", 1.0, "0 is black and white", low=0.0, high=2.0, unit="times"
     )
     hue: float = _control("slider", "/look/hue", 0.0, "rotation of all colors", low=-180.0, high=180.0, unit="degrees")
+    silk: float = _control(
+        "slider",
+        "/look/silk",
+        0.0,
+        "turns only the warm, deep colors (red to orange); gold and the rest stay",
+        low=-180.0,
+        high=180.0,
+        unit="degrees",
+    )
+    vignette: float = _control("slider", "/look/vignette", 0.0, "corners darkened")
+    plate_hue: float = _control(
+        "slider", "/plate/hue", 0.0, "rotation of the room's colors alone", low=-180.0, high=180.0, unit="degrees"
+    )
+    plate_light: float = _control(
+        "slider", "/plate/light", 1.0, "the room's light alone", low=0.0, high=2.0, unit="times"
+    )
+    bloom: float = _control("slider", "/bloom/amount", 0.0, "bright places glow")
+    bloom_gold: float = _control("slider", "/bloom/gold", 1.0, "1 only gold and orange glow, 0 everything bright")
+    kaleidoscope: float = _control(
+        "slider",
+        "/kaleidoscope",
+        1.0,
+        "1 is none, 2 a mirror in the middle, more are wedges",
+        low=1.0,
+        high=12.0,
+        unit="sides",
+    )
+    inset: str = _control(
+        "choice",
+        "/inset",
+        "off",
+        "a small picture in the corner",
+        choices=("off", "conditioning", "skeleton", "camera"),
+        is_rig=True,
+        keys={"i": 1},
+    )
+    guard: bool = _control(
+        "switch",
+        "/guard",
+        True,
+        "at most three flashes a second, for the safety of those who watch; never delays a blackout",
+        is_rig=True,
+    )
+    passthrough: bool = _control(
+        "switch", "/passthrough", False, "the camera as it is, past everything", is_rig=True, keys={"v": 1}
+    )
+    test_card: bool = _control(
+        "switch", "/testcard", False, "a card to set up the projector by", is_rig=True, keys={"c": 1}
+    )
+    tempo: float = _control(
+        "slider",
+        "/tempo",
+        120.0,
+        "beats a minute, for what moves by itself",
+        low=30.0,
+        high=240.0,
+        unit="bpm",
+        is_rig=True,
+    )
+    knobs: Mapping[str, float] = field(default_factory=dict)
+    """What the performer on stage lets you turn, by name in natural units; its bundle says which and how far."""
 
 
-TABLE: tuple[Control, ...] = tuple(Control(name=each.name, **each.metadata) for each in fields(Controls))
+TABLE: tuple[Control, ...] = tuple(
+    Control(name=each.name, **each.metadata) for each in fields(Controls) if "address" in each.metadata
+)
 BY_NAME: Mapping[str, Control] = {control.name: control for control in TABLE}
+
+
+def knob_control(name: str, low: float, high: float, default: float, help: str) -> Control:
+    """The control of a bundle's knob, at `/knob/NAME`: what is no letter or digit of the name becomes _."""
+    place = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "unnamed"
+    return Control(f"knob {name}", f"/knob/{place}", "slider", default, help or f"knob {name}", low, high, "value")
 
 
 def coerced(control: Control, arguments: Sequence[Any], natural: bool = False) -> Value | None:
@@ -126,13 +310,13 @@ def coerced(control: Control, arguments: Sequence[Any], natural: bool = False) -
     The last argument counts, as in a time-sliced CHOP. `natural`: in the control's unit instead of 0..1 of its range.
     For a trigger the value is whether it is pressed; no argument at all is a press.
     """
-    last = _last(arguments)
+    last = last_of(arguments)
     if control.kind == "trigger":
-        number = 1.0 if last is None else _number(last)
+        number = 1.0 if last is None else number_of(last)
         return None if number is None else number >= 0.5
     if control.kind in ("choice", "name"):
         return _named(control, last)
-    number = _number(last)
+    number = number_of(last)
     if number is None:
         return None
     if control.kind == "switch":
@@ -140,7 +324,7 @@ def coerced(control: Control, arguments: Sequence[Any], natural: bool = False) -
     return control.clamped(number) if natural else control.from_share(number)
 
 
-def _last(arguments: Sequence[Any]) -> Any:
+def last_of(arguments: Sequence[Any]) -> Any:
     """The last plain value of possibly nested arguments."""
     while arguments:
         last = arguments[-1]
@@ -150,7 +334,8 @@ def _last(arguments: Sequence[Any]) -> Any:
     return None
 
 
-def _number(value: Any) -> float | None:
+def number_of(value: Any) -> float | None:
+    """A finite number, from whatever kind of argument can be one; else None."""
     if isinstance(value, str):
         try:
             value = float(value)
@@ -170,7 +355,7 @@ def _named(control: Control, value: Any) -> str | None:
         return value or None
     if isinstance(value, str) and value.lower() in control.choices:
         return value.lower()
-    number = _number(value)
+    number = number_of(value)
     if number is None:
         return None
     index = max(0, round(number))
