@@ -17,7 +17,7 @@ from engines.progress import Progress, silent
 from training.costumes.costume import Costume, load_costume
 from training.costumes.motions import random_landmarks, standing_everywhere
 from training.costumes.rendering import rendered
-from training.costumes.stage import plate_of
+from training.costumes.stage import Stage, plate_of
 from training.pairs.store import PairSet, PairsHeader, PairsWriter, Row, Shot, Split, write_pictures
 
 FPS = 25.0  # rendered pairs are single poses; a rate only so that their times are told apart
@@ -87,7 +87,7 @@ def _settle() -> None:
 def _rendered_pair(job: Job) -> Landmarks:
     landmarks = pose_of(job.row, job.seed, job.size)
     figure = rendered(landmarks, job.costume, job.size)
-    frame = over(figure, plate_of(job.costume.stages[0], (job.size, job.size)))
+    frame = over(figure, _room(job.costume.stages[0], job.size)[:, _wing(job.size) :][:, : job.size].copy())
     write_pictures(job.folder, job.row.id, frame, np.ascontiguousarray(figure[..., 3]), figure)
     return landmarks
 
@@ -104,8 +104,8 @@ def _row(number: int, count: int, costume: Costume) -> Row:
 def _header(costume: Costume, size: int) -> PairsHeader:
     name = costume.stages[0].name
     shot = Shot(
-        id=name, source=costume.name, static=True, frame_size=(size, size), crop=(0, 0, size),
-        plate=f"plates/{name}.png",
+        id=name, source=costume.name, static=True, frame_size=(size, size + 2 * _wing(size)),
+        crop=(_wing(size), 0, size), plate=f"plates/{name}.png", plate_at=(0, _wing(size)),
     )  # fmt: skip
     return PairsHeader(
         size=(size, size), fps=FPS, shots=(shot,),
@@ -119,4 +119,13 @@ def _header(costume: Costume, size: int) -> PairsHeader:
 def _write_plates(writer: PairsWriter, costume: Costume, size: int) -> None:
     """The room of the pairs, and the costume's other rooms beside it: the matte sits on any of them."""
     for stage in costume.stages:
-        writer.add_plate(stage.name, plate_of(stage, (size, size)))
+        writer.add_plate(stage.name, _room(stage, size))
+
+
+def _wing(size: int) -> int:
+    """How much of the room is seen on either side of the square: enough for a screen of 16 to 9."""
+    return round(size * 7 / 18)
+
+
+def _room(stage: Stage, size: int) -> Frame:
+    return plate_of(stage, (size, size + 2 * _wing(size)))
