@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from engines.finish import over
+from engines.images import Frame
 from engines.pose.landmarks import Landmarks
 from engines.pose.proportions import proportions_of
 from engines.progress import Progress, silent
