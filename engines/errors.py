@@ -9,6 +9,7 @@ UnderstudyError          one sentence that names what was found and what to do; 
 └── Unavailable          a device, model, library or port that is not here now
     ├── SourceLost       a source that worked and then stopped giving frames
     └── EngineError      a backend that cannot open or run a graph on this machine
+        └── DeviceError  a graphics card that failed: no driver, memory full, lost
 """
 
 
@@ -52,3 +53,7 @@ class SourceLost(Unavailable):
 
 class EngineError(Unavailable):
     """A backend that cannot open or run this graph here."""
+
+
+class DeviceError(EngineError):
+    """A graphics card that fails to do what was asked, though the graph and its inputs are sound."""

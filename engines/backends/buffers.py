@@ -1,6 +1,6 @@
 """The arrays that an engine is bound to once: filled and read every tick, never allocated again."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -11,12 +11,18 @@ ALIGNED = 64  # bytes: a cache line, and what the runtimes' vector code likes be
 
 
 class Buffers:
-    """One array for each port of a manifest. Whoever binds their memory keeps this object alive."""
+    """One array for each port of a manifest. Whoever binds their memory keeps this object alive.
 
-    def __init__(self, manifest: Manifest, label: str) -> None:
+    `made(shape, dtype)` is where the arrays come from: a graphics card wants its own kind of memory.
+    """
+
+    def __init__(
+        self, manifest: Manifest, label: str, made: Callable[[tuple[int, ...], str], np.ndarray] | None = None
+    ) -> None:
+        made = made or aligned_zeros
         self.label = label
-        self.inputs = {port.name: aligned_zeros(port.shape, port.dtype) for port in manifest.inputs}
-        self.outputs = {port.name: aligned_zeros(port.shape, port.dtype) for port in manifest.outputs}
+        self.inputs = {port.name: made(port.shape, port.dtype) for port in manifest.inputs}
+        self.outputs = {port.name: made(port.shape, port.dtype) for port in manifest.outputs}
 
     def fill(self, inputs: Mapping[str, np.ndarray]) -> None:
         """Copy one tick's inputs in. Raises `EngineError` for a port that is missing, unknown or of another form."""

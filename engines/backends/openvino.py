@@ -1,4 +1,4 @@
-"""OpenVINO: the CPU's default. f32, bf16 where the CPU has it, and int8.
+"""OpenVINO: the CPU's default (f32, bf16 where the CPU has it, int8), and Intel's graphics where there are some.
 
 No compiled-model cache: opening takes 0.1 s for a live net and 0.7 s for 54 M parameters without one, and OpenVINO does
 not check what it reads back (measured: 4,000 flipped bytes in a cached blob opened without a word and drew garbage).
@@ -6,6 +6,7 @@ not check what it reads back (measured: 4,000 flipped bytes in a cached blob ope
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from engines.backends import BackendStatus
 from engines.backends.buffers import Buffers, sentence
 from engines.bundle import Manifest
-from engines.errors import BundleError, EngineError
+from engines.errors import BundleError, DeviceError, EngineError
 from engines.machine import version_of
 
 TENSOR_LIMIT = 1 << 28  # values: a gibibyte in f32, sixteen times 64 channels at 512 x 512
@@ -23,20 +24,24 @@ TENSOR_LIMIT = 1 << 28  # values: a gibibyte in f32, sixteen times 64 channels a
 class OpenVinoEngine:
     """A compiled model and its one inference request, bound to fixed arrays. One thread at a time."""
 
-    backend = "openvino"
-    device = "CPU"
-
     def __init__(
-        self, graph: bytes, manifest: Manifest, label: str, precision: str, threads: int | None, why: str
+        self,
+        backend: "OpenVino",
+        graph: bytes,
+        manifest: Manifest,
+        label: str,
+        precision: str,
+        threads: int | None,
+        why: str,
     ) -> None:
         import openvino
 
-        self.precision, self.why = precision, why
+        self.backend, self.device, self.precision, self.why = backend.name, backend.device, precision, why
         self._buffers = Buffers(manifest, label)
         try:
             model = _core().read_model(graph)
             _check_tensors(model, label)
-            compiled = _core().compile_model(model, "CPU", _settings(precision, threads))
+            compiled = _core().compile_model(model, backend.device, _settings(backend.device, precision, threads))
             self._request: Any = compiled.create_infer_request()
             # A shared tensor does not keep its array alive: self._buffers does.
             for name, array in (*self._buffers.inputs.items(), *self._buffers.outputs.items()):
@@ -54,7 +59,8 @@ class OpenVinoEngine:
             self._request.start_async()
             self._request.wait()
         except RuntimeError as error:
-            raise EngineError(f"{self._buffers.label}: OpenVINO could not run the graph: {sentence(error)}") from error
+            told = f"{self._buffers.label}: OpenVINO could not run the graph: {sentence(error)}"
+            raise (EngineError if self.device == "CPU" else DeviceError)(told) from error
         return dict(self._buffers.outputs)
 
     def close(self) -> None:
@@ -62,30 +68,52 @@ class OpenVinoEngine:
         self._request = None
 
 
-def opened(
-    graph: bytes, manifest: Manifest, label: str, precision: str, threads: int | None, why: str
-) -> OpenVinoEngine:
-    """The graph compiled for this CPU. Raises `EngineError`."""
-    return OpenVinoEngine(graph, manifest, label, precision, threads, why)
+@dataclass(frozen=True)
+class OpenVino:
+    """One device of OpenVINO as a backend; `device` is OpenVINO's name for it."""
+
+    name: str
+    device: str
+
+    def status(self) -> BackendStatus:
+        """Whether OpenVINO is installed and finds the device."""
+        installed = version_of("openvino")
+        if installed is None:
+            return BackendStatus(self.name, False, "openvino is not installed")
+        try:
+            devices = _core().available_devices
+            if not any(device.split(".")[0] == self.device for device in devices):
+                return BackendStatus(self.name, False, f"openvino {installed} finds no Intel {self.device}")
+            called = str(_core().get_property(self.device, "FULL_DEVICE_NAME")).strip()
+        except (ImportError, OSError, RuntimeError) as error:
+            return BackendStatus(self.name, False, f"openvino does not start: {sentence(error)}", matters=True)
+        return BackendStatus(self.name, True, f"openvino {installed} on {called}, {', '.join(self.precisions())}")
+
+    def precisions(self) -> tuple[str, ...]:
+        """What the device runs, fastest first."""
+        try:
+            return _precisions(self.device)
+        except RuntimeError:  # there is no such device
+            return ()
+
+    def opened(
+        self, graph: bytes, manifest: Manifest, label: str, precision: str, threads: int | None, why: str
+    ) -> OpenVinoEngine:
+        """The graph compiled for the device. Raises `EngineError`."""
+        return OpenVinoEngine(self, graph, manifest, label, precision, threads, why)
 
 
-def status() -> BackendStatus:
-    """Whether OpenVINO is installed and finds a CPU to run on."""
-    installed = version_of("openvino")
-    if installed is None:
-        return BackendStatus("openvino", False, "openvino is not installed")
-    try:
-        name = str(_core().get_property("CPU", "FULL_DEVICE_NAME")).strip()
-    except (ImportError, OSError, RuntimeError) as error:
-        return BackendStatus("openvino", False, f"openvino does not start: {sentence(error)}")
-    return BackendStatus("openvino", True, f"openvino {installed} on {name}, {', '.join(precisions())}")
+CPU = OpenVino("openvino", "CPU")
+GPU = OpenVino("openvino_gpu", "GPU")
 
 
 @cache
-def precisions() -> tuple[str, ...]:
-    """What this CPU runs, fastest first. bf16 only where it is native: emulated it is slower than f32."""
-    capabilities = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return ("int8", "bf16", "f32") if "BF16" in capabilities else ("int8", "f32")
+def _precisions(device: str) -> tuple[str, ...]:
+    """bf16 only where it is native: emulated it is slower than f32."""
+    capabilities = _core().get_property(device, "OPTIMIZATION_CAPABILITIES")
+    if device == "CPU":
+        return ("int8", "bf16", "f32") if "BF16" in capabilities else ("int8", "f32")
+    return (*(name for name, key in (("int8", "INT8"), ("f16", "FP16")) if key in capabilities), "f32")
 
 
 @cache
@@ -112,13 +140,13 @@ def _check_tensors(model: Any, label: str) -> None:
                 )
 
 
-def _settings(precision: str, threads: int | None) -> dict[str, Any]:
+def _settings(device: str, precision: str, threads: int | None) -> dict[str, Any]:
     # With no hint OpenVINO takes bf16 by itself where the CPU has it, so f32 must be said. An int8 graph runs its
     # few unquantized layers in f32: no slower (MEASURED: int8 with the bf16 hint is the same), and steadier.
     settings: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+        "INFERENCE_PRECISION_HINT": precision if precision in ("bf16", "f16") else "f32",
     }
-    if threads is not None:
+    if threads is not None and device == "CPU":
         settings["INFERENCE_NUM_THREADS"] = threads
     return settings
