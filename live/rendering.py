@@ -77,7 +77,7 @@ def render(
         raise BadInput(f"{out}: this is the source itself; choose another file to write")
     options = LiveOptions(backend=backend, precision=precision)
     cv2.setNumThreads(1)
-    stand_in = open_stand_in(bundle, options, threads=1)
+    stand_in = open_stand_in(bundle, options, threads=1, waits=True)
     total = _total(reel, seconds)
     try:
         with bar(f"rendering {out.name}") as progress:

@@ -183,13 +183,18 @@ def playable(options: LiveOptions) -> list[Path]:
     return chosen
 
 
-def open_stand_in(path: Path, options: LiveOptions, threads: int) -> StandIn:
-    """A bundle from disk, opened on the engine that the options ask for."""
+def open_stand_in(path: Path, options: LiveOptions, threads: int, waits: bool = False) -> StandIn:
+    """A bundle from disk, opened on the engine that the options ask for.
+
+    A show begins at once and moves to a compiled plan when that is built; who `waits` has one engine from the start.
+    """
     from engines.backends import open_engine
+    from engines.backends.staging import StageEngine
     from engines.performer import Performer
 
     bundle = open_bundle(path)
-    engine = TimedEngine(open_engine(bundle, options.backend, options.precision, threads))
+    opened = open_engine if waits else StageEngine
+    engine = TimedEngine(opened(bundle, options.backend, options.precision, threads))
     try:
         return StandIn(Performer(bundle, engine), engine)
     except UnderstudyError:
