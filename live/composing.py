@@ -1,23 +1,73 @@
-"""One shown picture from all that is there in a tick: the performer, the camera, the controls, the last picture."""
+"""One shown picture from all that is there in a tick: the performers, the camera, the controls, the last picture."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from engines.finish import composed
-from engines.images import Frame, Size, covering
+from engines.images import Frame, Size, covering, resized
+from engines.pose.skeleton import drawn_skeleton
+from live.cards import test_card
 from live.control.parameters import Controls
-from live.look import Feedback, blended, finished, flipped
+from live.effects import glowing, mirrored_in, room_graded, silk_turned, vignetted
+from live.figures import Figures
+from live.guard import FlashGuard
+from live.look import Feedback, blended, finished, flipped, graded
 from live.mailbox import Post
 from live.pipeline import Performed
 from live.sources import Captured
 
+INSET = 0.26
+"""Height of the inset, as a share of the picture's."""
+PARTS = 3
+"""Performers whose past is remembered: the one on stage, the other one, and the one that leaves."""
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A performer as it is heard in this tick; `share` 1 covers all before it."""
+
+    resting: Frame
+    performed: Post[Performed] | None
+    share: float = 1.0
+
+
+Ground = Callable[[Voice], Frame]
+
+
+@dataclass
+class _Part:
+    """What is remembered of one performer."""
+
+    figures: Figures = field(default_factory=Figures)
+    smooth: Feedback = field(default_factory=Feedback)
+    is_idle: bool = False
+
 
 class Composer:
-    """Makes pictures of one size after the other, and makes none anew while nothing has changed."""
+    """Makes pictures of one size after the other, and makes none anew while nothing has changed. Main thread only.
 
-    def __init__(self) -> None:
-        self._feedback = Feedback()
+    `backdrop` is the picture behind the figure where the controls ask for one.
+    """
+
+    def __init__(self, backdrop: Frame | None = None) -> None:
+        self._backdrop = backdrop
+        self._feedback, self._guard = Feedback(), FlashGuard()
+        self._parts: dict[str, _Part] = {}
         self._made_of: tuple[object, ...] = ()
+        self._raw: Frame | None = None
         self._picture: Frame | None = None
+        self._voices: tuple[Voice, ...] = ()
+        self._captured: Captured | None = None
+        self._controls = Controls()
+        self._room: tuple[object, ...] = ()
+
+    @property
+    def is_holding_flashes(self) -> bool:
+        """Whether the flash guard softens what is shown now."""
+        return self._guard.is_holding
 
     def picture(
         self,
@@ -26,51 +76,201 @@ class Composer:
         captured: Post[Captured] | None,
         controls: Controls,
         elapsed_s: float,
+        time_s: float = 0.0,
+        others: Sequence[Voice] = (),
     ) -> Frame:
         """What to show now. `resting` is what the performer shows before its first picture, and gives the size."""
         canvas = resting.shape[0], resting.shape[1]
-        if controls.blackout >= 1:
+        if controls.blackout >= 1 or controls.panic:
             self._made_of = ()
-            return np.zeros((*canvas, 3), np.uint8)
-        made_of = (resting, performed, _seen_camera(captured, controls), controls)
-        if self._picture is None or controls.feedback > 0 or not _same(made_of, self._made_of):
-            raw = _mixed(
-                resting, performed.value if performed else None, captured.value if captured else None, controls
-            )
-            self._picture = finished(self._feedback(raw, controls.feedback, elapsed_s), controls)
+            return self._guarded(np.zeros((*canvas, 3), np.uint8), time_s, controls, is_dark=True)
+        voices = (Voice(resting, performed), *(voice for voice in others if voice.share > 0))
+        seen = captured if controls.mix <= 0 or controls.passthrough or controls.inset == "camera" else None
+        made_of = (
+            *(part for voice in voices for part in (voice.resting, voice.performed, voice.share)),
+            seen,
+            controls,
+        )
+        moves = controls.feedback > 0 or (controls.smooth_after > 0 and not controls.freeze)
+        if self._picture is None or moves or not _same(made_of, self._made_of):
+            self._voices, self._captured, self._controls = voices, captured.value if captured else None, controls
+            self._picture = self._made(canvas, elapsed_s)
             self._made_of = made_of
-        return self._picture
+        return self._guarded(self._picture, time_s, controls)
+
+    def cutout(self) -> NDArray[np.uint8] | None:
+        """The last picture's figures alone, (H, W, 4) with straight alpha; None where the performer has no matte.
+
+        Only for sinks that keep alpha: it costs the figures twice more. What lies over black and over white alike is
+        opaque, what differs is not.
+        """
+        if not self._voices or not any(_has_matte(voice) for voice in self._voices):
+            return None
+        canvas = self._voices[0].resting.shape[0], self._voices[0].resting.shape[1]
+        controls = self._controls
+        if controls.blackout >= 1 or controls.panic:
+            return np.zeros((*canvas, 4), np.uint8)
+        dark, bright = (
+            self._voiced(lambda voice, level=level: np.full((*_size(voice), 3), level, np.uint8), canvas, 0.0, True)
+            for level in (0, 255)
+        )
+        alpha = 255 - cv2.subtract(bright, dark).min(axis=2)
+        straight = cv2.divide(dark, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=255)
+        colored = finished(straight, replace(controls, flip=False))
+        made = np.dstack([colored, alpha])
+        return np.asarray(cv2.flip(made, 1), np.uint8) if controls.flip else made
+
+    def forget(self) -> None:
+        """A clean slate: no trails, no ghosts."""
+        self._feedback.forget()
+        for part in self._parts.values():
+            part.figures.forget()
+            part.smooth.forget()
+
+    def _made(self, canvas: Size, elapsed_s: float) -> Frame:
+        controls = self._controls
+        if controls.test_card:
+            return finished(test_card(canvas), replace(Controls(), blackout=controls.blackout, flip=controls.flip))
+        if controls.passthrough and self._captured:
+            return finished(_camera(self._captured.frame, canvas, mirror=False), Controls(blackout=controls.blackout))
+        if not controls.freeze or self._raw is None or self._raw.shape[:2] != canvas:
+            self._raw = self._mixed(canvas, elapsed_s)
+        picture = self._feedback(
+            self._raw, controls.feedback, elapsed_s, controls.feedback_zoom, controls.feedback_turn
+        )
+        return self._inset_in(_looked(picture, controls), canvas)
+
+    def _mixed(self, canvas: Size, elapsed_s: float) -> Frame:
+        controls, first = self._controls, self._voices[0]
+        if controls.mix <= 0 and self._captured:  # the newest frame, so that it is there even when an engine hangs
+            return _camera(self._captured.frame, canvas, controls.mirror)
+        generated = self._voiced(self._ground, canvas, elapsed_s)
+        performed = first.performed.value if first.performed else None
+        if controls.mix >= 1 or performed is None or performed.scene.frame is None:
+            return generated
+        return blended(_camera(performed.scene.frame, canvas, mirror=False), generated, controls.mix)
+
+    def _voiced(self, ground: Ground, canvas: Size, elapsed_s: float, again: bool = False) -> Frame:
+        """All performers, each laid over those before it by its share."""
+        made: Frame | None = None
+        for voice in self._voices:
+            picture = covering(self._performed(voice, ground, elapsed_s, again), canvas)
+            made = picture if made is None else blended(made, picture, voice.share)
+        assert made is not None
+        return made
+
+    def _performed(self, voice: Voice, ground: Ground, elapsed_s: float, again: bool) -> Frame:
+        if voice.performed is None:
+            return ground(voice) if again else self._lit(voice.resting)
+        performed, controls = voice.performed.value, self._controls
+        part = self._part(performed)
+        figure = performed.drawn.figure
+        if figure is None:
+            picture = silk_turned(performed.drawn.image, controls.silk) if controls.silk else performed.drawn.image
+        elif not again and controls.backdrop == "plate" and not _plays_with_figure(controls):
+            picture = performed.drawn.image
+        else:
+            picture = part.figures.drawn_on(ground(voice), performed, controls)
+        return picture if again else part.smooth(picture, controls.smooth_after, elapsed_s)
+
+    def _part(self, performed: Performed) -> _Part:
+        """What is remembered of this performer; nothing of one whose attract mode has just begun or ended."""
+        name = performed.manifest.name
+        part = self._parts.pop(name, None) or _Part()
+        self._parts[name] = part  # the newest is last
+        while len(self._parts) > PARTS:
+            del self._parts[next(iter(self._parts))]
+        if part.is_idle != performed.is_idle:
+            part.is_idle = performed.is_idle
+            self.forget()
+        return part
+
+    def _ground(self, voice: Voice) -> Frame:
+        """What lies behind the figure, to be drawn into."""
+        backdrop, canvas = self._controls.backdrop, _size(voice)
+        frame = voice.performed.value.scene.frame if voice.performed else None
+        if backdrop == "camera" and frame is not None:
+            return _camera(frame, canvas, mirror=False).copy()
+        if backdrop == "picture" and self._backdrop is not None:
+            return self._lit(covering(self._backdrop, canvas)).copy()
+        if backdrop in ("black", "transparent", "camera"):
+            return np.zeros((*canvas, 3), np.uint8)
+        return self._lit(voice.resting).copy()
+
+    def _lit(self, room: Frame) -> Frame:
+        """The room in its own light, made once for as long as it stays."""
+        hue, light = self._controls.plate_hue, self._controls.plate_light
+        if (hue, light) == (0, 1):
+            return room
+        if not _same((room, hue, light), self._room[:3]):
+            self._room = (room, hue, light, room_graded(room, hue, light))
+        return self._room[3]  # type: ignore[return-value]
+
+    def _inset_in(self, picture: Frame, canvas: Size) -> Frame:
+        small = self._inset()
+        if small is None:
+            return picture
+        height = round(INSET * canvas[0])
+        small = resized(small, (height, min(canvas[1] // 2, round(height * small.shape[1] / small.shape[0]))))
+        margin = canvas[0] // 40
+        made = picture.copy()
+        made[-margin - height : -margin, margin : margin + small.shape[1]] = small
+        return made
+
+    def _inset(self) -> Frame | None:
+        wanted, voice = self._controls.inset, self._voices[0]
+        if wanted == "camera":
+            return self._captured.frame if self._captured else None
+        if wanted == "off" or voice.performed is None:
+            return None
+        performed = voice.performed.value
+        if wanted == "conditioning":
+            return performed.drawn.conditioning
+        scene, style = performed.scene, performed.manifest.skeleton
+        if scene.landmarks is None:
+            return None
+        size = performed.manifest.size
+        return drawn_skeleton(scene.landmarks, size, style) if style else drawn_skeleton(scene.landmarks, size)
+
+    def _guarded(self, picture: Frame, time_s: float, controls: Controls, is_dark: bool = False) -> Frame:
+        return self._guard(picture, time_s, is_dark) if controls.guard else picture
+
+
+def _looked(picture: Frame, controls: Controls) -> Frame:
+    """The looks, in the order of a camera: mirrors, color, glow, lens, then the projector's turn and the fade."""
+    picture = mirrored_in(picture, round(controls.kaleidoscope))
+    picture = graded(picture, controls)
+    if controls.bloom > 0:
+        picture = glowing(picture, controls.bloom, controls.bloom_gold)
+    if controls.vignette > 0:
+        picture = vignetted(picture, controls.vignette)
+    return finished(picture, Controls(blackout=controls.blackout, flip=controls.flip))
+
+
+def _plays_with_figure(controls: Controls) -> bool:
+    return (
+        max(controls.shadow, controls.place) > 0
+        or round(controls.echo) > 0
+        or round(controls.figures) > 1
+        or controls.outline >= 1
+        or controls.silk != 0
+        or (controls.plate_hue, controls.plate_light) != (0, 1)
+    )
 
 
 def _same(made_of: tuple[object, ...], before: tuple[object, ...]) -> bool:
     """Posts and controls are frozen and made anew for every change: being the same objects is enough."""
-    return len(made_of) == len(before) and all(new is old for new, old in zip(made_of, before, strict=True))
+    return len(made_of) == len(before) and all(
+        new is old or (isinstance(new, float) and new == old) for new, old in zip(made_of, before, strict=True)
+    )
 
 
-def _seen_camera(captured: Post[Captured] | None, controls: Controls) -> Post[Captured] | None:
-    """Only a picture that is all camera changes with every frame of it."""
-    return captured if controls.mix <= 0 else None
+def _has_matte(voice: Voice) -> bool:
+    return voice.performed is not None and voice.performed.value.drawn.figure is not None
 
 
-def _mixed(resting: Frame, performed: Performed | None, captured: Captured | None, controls: Controls) -> Frame:
-    if controls.mix <= 0 and captured:  # the newest frame, so that it is there even when an engine hangs
-        return _camera(captured.frame, (resting.shape[0], resting.shape[1]), controls.mirror)
-    if performed is None:
-        return resting
-    generated = _on_backdrop(performed, controls)
-    if controls.mix >= 1 or performed.scene.frame is None:
-        return generated
-    return blended(_camera(performed.scene.frame, generated.shape[:2], mirror=False), generated, controls.mix)
-
-
-def _on_backdrop(performed: Performed, controls: Controls) -> Frame:
-    drawn = performed.drawn
-    if drawn.figure is None or controls.backdrop == "plate":
-        return drawn.image
-    canvas = drawn.image.shape[:2]
-    if controls.backdrop == "camera" and performed.scene.frame is not None:
-        return composed(drawn, performed.manifest, _camera(performed.scene.frame, canvas, mirror=False))
-    return composed(drawn, performed.manifest, np.zeros((*canvas, 3), np.uint8))
+def _size(voice: Voice) -> Size:
+    return voice.resting.shape[0], voice.resting.shape[1]
 
 
 def _camera(frame: Frame, canvas: Size, mirror: bool) -> Frame:

@@ -53,21 +53,39 @@ def darkened(picture: Frame, blackout: float) -> Frame:
 
 
 class Feedback:
-    """Mixes what was shown into what comes next, in float: in eight bits a trail would never fade out."""
+    """Mixes what was before into what comes next, in float: in eight bits a trail would never fade out."""
 
     def __init__(self) -> None:
         self._memory: NDArray[np.float32] | None = None
 
-    def __call__(self, picture: Frame, amount: float, elapsed_s: float) -> Frame:
-        """`amount` 0 lets the picture through and forgets; 1 would hold for ever, so it is held just below."""
+    def __call__(
+        self, picture: Frame, amount: float, elapsed_s: float, zoom: float = 1.0, turn_degrees: float = 0.0
+    ) -> Frame:
+        """`amount` 0 lets the picture through and forgets; 1 would hold for ever, so it is held just below.
+
+        `zoom` and `turn_degrees` are what the memory does about its middle 30 times a second. A new array.
+        """
         if amount <= 0:
             self._memory = None
             return picture
         if self._memory is None or self._memory.shape != picture.shape:
             self._memory = picture.astype(np.float32)
-        keep = min(amount, 0.995) ** (max(elapsed_s, 0.0) * FEEDBACK_RATE_HZ)
+        times = max(elapsed_s, 0.0) * FEEDBACK_RATE_HZ
+        if zoom != 1 or turn_degrees != 0:
+            self._memory = _moved(self._memory, zoom**times, turn_degrees * times)
+        keep = min(amount, 0.995) ** times
         cv2.accumulateWeighted(picture, self._memory, 1 - keep)
         return np.asarray(cv2.convertScaleAbs(self._memory), np.uint8)
+
+    def forget(self) -> None:
+        """Begin anew: nothing was before."""
+        self._memory = None
+
+
+def _moved(memory: NDArray[np.float32], zoom: float, degrees: float) -> NDArray[np.float32]:
+    height, width = memory.shape[:2]
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -degrees, zoom)
+    return np.asarray(cv2.warpAffine(memory, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def finished(picture: Frame, controls: Controls) -> Frame:
