@@ -15,8 +15,10 @@ GLOW_FROM = 0.62
 GLOW_RADIUS = 0.02
 """In heights of the picture."""
 GLOW_SCALE = 4
-SILK = (345.0, 0.0, 36.0, 50.0)
-"""Hues in degrees: the turn begins, is whole, is whole no more, ends. Gold lies behind it (DEMO_PERFORMER.md, 5)."""
+SILK = (335.0, 350.0, 29.0, 37.0)
+"""Hues in degrees: the turn begins, is whole, is whole no more, ends. Gold lies behind it, from about 40."""
+SILK_SATURATION = 90
+"""Of 255. Ivory has the hue of gold and hardly any color: what is paler than this stays."""
 
 
 def turned(figure: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
@@ -32,7 +34,10 @@ def turned(figure: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
 def silk_turned(figure: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
     """Only reds and oranges are turned, by `degrees`; gold, ivory and black stay, and so does alpha."""
     hsv = cv2.cvtColor(np.ascontiguousarray(figure[..., :3]), cv2.COLOR_RGB2HSV)
-    cv2.insertChannel(cv2.LUT(cv2.extractChannel(hsv, 0), _silk_table(round(degrees))), hsv, 0)
+    hue, saturation, _ = cv2.split(hsv)
+    silk = cv2.compare(saturation, SILK_SATURATION, cv2.CMP_GE)
+    cv2.copyTo(cv2.LUT(hue, _silk_table(round(degrees))), silk, hue)
+    cv2.insertChannel(hue, hsv, 0)
     colored = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
     return np.asarray(colored if figure.shape[2] == 3 else np.dstack([colored, figure[..., 3]]), np.uint8)
 

@@ -22,6 +22,8 @@ APART_S = 0.02
 REMEMBERED = 160
 SHADOW_SCALE = 4
 """Shadows are soft: a quarter of the size is enough."""
+BODY = 150
+"""Alpha, of 255, up to which a figure is a reflection or a shadow and no body."""
 SHADOW_HEIGHT = 0.3
 """How flat a shadow lies, as a share of its length: the camera looks along the floor."""
 
@@ -179,7 +181,7 @@ def _shade(ground: Frame, layer: Layer | None, controls: Controls) -> None:
             [0, flat, feet - flat * height],
         ]
     )
-    matte = cv2.extractChannel(layer.figure, 3)
+    matte = _body(layer.figure)
     matrix /= SHADOW_SCALE
     fallen = cv2.warpAffine(matte, matrix, small, flags=cv2.INTER_LINEAR)
     fallen = cv2.GaussianBlur(fallen, (0, 0), max(0.6, 0.008 * ground.shape[0] / SHADOW_SCALE * 2))
@@ -193,12 +195,16 @@ def _shade(ground: Frame, layer: Layer | None, controls: Controls) -> None:
     np.copyto(under, cv2.multiply(under, cv2.cvtColor(enlarged, cv2.COLOR_GRAY2RGB), scale=1 / 255))
 
 
+def _body(figure: Figure) -> NDArray[np.uint8]:
+    """What of the matte is body: not the light that it throws on the floor, which is half transparent."""
+    matte = cv2.extractChannel(figure, 3)
+    return np.asarray(cv2.convertScaleAbs(cv2.subtract(matte, BODY), alpha=255 / (255 - BODY)), np.uint8)
+
+
 def _outline(ground: Frame, layer: Layer, controls: Controls) -> None:
     """A soft line in one color, `outline` pixels wide, about the matte; it lies under the figure."""
     wide = round(controls.outline)
-    matte = cv2.copyMakeBorder(
-        cv2.extractChannel(layer.figure, 3), wide, wide, wide, wide, cv2.BORDER_CONSTANT, value=0
-    )
+    matte = cv2.copyMakeBorder(_body(layer.figure), wide, wide, wide, wide, cv2.BORDER_CONSTANT, value=0)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * wide + 1, 2 * wide + 1))
     line = np.empty((*matte.shape, 4), np.uint8)
     line[:] = (*hue_color(controls.outline_hue), 0)

@@ -15,8 +15,9 @@ from engines.pose.tracker import Tracked
 from engines.scene import Drawn, Scene
 from live.control.parameters import Controls
 from live.gauges import Gauges, Spent, Stopwatch
-from live.look import flipped
+from live.look import Feedback, flipped
 from live.mailbox import Latest
+from live.posing import Posing
 from live.sources import Captured, Source
 from live.stages import PATIENCE_S, Over
 
@@ -33,6 +34,8 @@ class Seen:
     captured: Captured
     tracked: Tracked
     pose_s: float = 0.0
+    is_idle: bool = False
+    """Nobody was in view for long: this is the attract mode's dancer."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class Prepared:
     scene: Scene
     spent: Spent
     landmarks: Landmarks | None = None
-    """In 0..1 of the source frame, smoothed: for the network."""
+    """In 0..1 of the source frame, smoothed: for the network, and for who wants to stand where the visitor stands."""
+    is_idle: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,9 @@ class Performed:
     scene: Scene
     manifest: Manifest
     spent: Spent
+    landmarks: Landmarks | None = None
+    """As in `Prepared`."""
+    is_idle: bool = False
 
 
 class TracksPeople(Protocol):
@@ -150,13 +157,20 @@ class Preparing:
         seen: Latest[Seen],
         read_controls: Callable[[], Controls],
         out: Latest[Prepared],
+        latency_s: Callable[[], float] = lambda: 0.0,
+        is_awake: Callable[[], bool] = lambda: True,
     ) -> None:
         self._stand_in, self._follower = stand_in, follower
         self._frames, self._seen = frames, seen
         self._read_controls, self._out = read_controls, out
-        self._taken = 0
+        self._latency_s, self._is_awake = latency_s, is_awake
+        self._posing, self._trail = Posing(), Feedback()
+        self._taken, self._taken_s = 0, 0.0
 
     def step(self) -> bool:
+        if not self._is_awake():
+            time.sleep(PATIENCE_S)
+            return False
         performer = self._stand_in().performer
         if performer.manifest.conditioning in POSE_KINDS:
             return self._step_with_pose(performer)
@@ -179,17 +193,21 @@ class Preparing:
             retarget=controls.retarget,
             mirror=controls.mirror,
         )
-        mask = seen.tracked.mask
-        scene = Scene(
-            landmarks=followed.landmarks,
-            presence=followed.presence,
-            frame=flipped(frame) if controls.mirror else frame,
-            captured_s=seen.captured.captured_s,
-            mask=flipped(mask) if controls.mirror and mask is not None else mask,
+        captured_s, mask = seen.captured.captured_s, seen.tracked.mask
+        landmarks, presence = self._posing(
+            followed.landmarks, followed.presence, captured_s, controls, self._latency_s()
         )
-        inputs = performer.conditioned(scene)
+        scene = Scene(
+            landmarks=landmarks,
+            presence=presence,
+            frame=flipped(frame) if controls.mirror else frame,
+            captured_s=captured_s,
+            mask=flipped(mask) if controls.mirror and mask is not None else mask,
+            knobs=controls.knobs,
+        )
+        inputs = self._smoothed(performer.conditioned(scene), controls, captured_s)
         spent = Spent(pose_s=seen.pose_s, conditioning_s=watch.lap())
-        self._out.put(Prepared(inputs, scene, spent, followed.landmarks_smoothed))
+        self._out.put(Prepared(inputs, scene, spent, followed.landmarks_smoothed, seen.is_idle))
         return True
 
     def _step_with_frame(self, performer: Performs) -> bool:
@@ -197,12 +215,22 @@ class Preparing:
         if post is None:
             return False
         self._taken = post.number
-        captured, watch = post.value, Stopwatch()
-        frame = flipped(captured.frame) if self._read_controls().mirror else captured.frame
-        scene = Scene(presence=1.0, frame=frame, captured_s=captured.captured_s)
-        inputs = performer.conditioned(scene)
+        captured, controls, watch = post.value, self._read_controls(), Stopwatch()
+        frame = flipped(captured.frame) if controls.mirror else captured.frame
+        scene = Scene(presence=1.0, frame=frame, captured_s=captured.captured_s, knobs=controls.knobs)
+        inputs = self._smoothed(performer.conditioned(scene), controls, captured.captured_s)
         self._out.put(Prepared(inputs, scene, Spent(conditioning_s=watch.lap())))
         return True
+
+    def _smoothed(self, inputs: Inputs, controls: Controls, time_s: float) -> Inputs:
+        """The last conditioning mixed into this one. A new dictionary: the performer keeps the one it gave."""
+        elapsed_s, self._taken_s = time_s - self._taken_s, time_s
+        picture = inputs.get("conditioning")
+        if controls.smooth_before <= 0 or picture is None or picture.dtype != np.uint8:
+            self._trail.forget()
+            return inputs
+        mixed = self._trail(picture, controls.smooth_before, elapsed_s)
+        return {**inputs, "conditioning": mixed.reshape(picture.shape)}
 
 
 class Drawing:
@@ -222,7 +250,7 @@ class Drawing:
         drawn = performer.drawn(prepared.inputs, prepared.scene)
         engine_s = engine.ran_s - ran_s
         spent = replace(prepared.spent, engine_s=engine_s, finish_s=watch.lap() - engine_s)
-        self._out.put(Performed(drawn, prepared.scene, performer.manifest, spent))
+        self._out.put(Performed(drawn, prepared.scene, performer.manifest, spent, prepared.landmarks, prepared.is_idle))
         self._gauges.engine.count(time.perf_counter())
         self._gauges.pictures += 1
         return True
@@ -236,9 +264,25 @@ class TimedEngine:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.backend, self.precision = engine.backend, engine.precision
-        self.device, self.why = engine.device, engine.why
         self.ran_s = 0.0
+
+    # Asked anew each time: the engine inside may be replaced between two frames (engines.backends.staging).
+
+    @property
+    def backend(self) -> str:
+        return self._engine.backend
+
+    @property
+    def precision(self) -> str:
+        return self._engine.precision
+
+    @property
+    def device(self) -> str:
+        return self._engine.device
+
+    @property
+    def why(self) -> str:
+        return self._engine.why
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         watch = Stopwatch()
