@@ -94,11 +94,16 @@ def udp_port(number: int, host: str = "127.0.0.1") -> Port:
     return Port(number, True)
 
 
-def _holder(number: int) -> str:
+def tcp_holder(number: int) -> str:
+    """Who listens at a TCP port; "another program" where the system does not say."""
+    return _holder(number, ("tcp", "tcp6"))
+
+
+def _holder(number: int, tables: tuple[str, ...] = ("udp", "udp6")) -> str:
     """Linux tells of one's own processes (of all, to root)."""
     inodes = {
         f"socket:[{fields[9]}]"
-        for table in ("udp", "udp6")
+        for table in tables
         for line in _text(Path("/proc/net") / table).splitlines()[1:]
         if int((fields := line.split())[1].rpartition(":")[2], 16) == number
     }

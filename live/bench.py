@@ -58,6 +58,8 @@ def _measured_show(bundle: Path | None, seconds: float, source: str, record: Pat
         seconds=seconds + WARM_S,
         record=record,
         osc_in=0,
+        page=False,
+        midi=False,
     )
     gauges = Gauges(keeps_all=True)
     start = _Start(gauges)

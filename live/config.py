@@ -65,6 +65,20 @@ class LiveOptions(BaseModel):
     osc_to: str = "127.0.0.1"
     osc_out: UdpPort = 7401
     osc_prefix: str = ""
+    osc_allow: tuple[str, ...] = ()
+    """Addresses and networks that may send besides this machine; nobody else may."""
+    pose_to: str | None = None
+    """HOST:PORT of another understudy that dances to this one's landmarks."""
+
+    page: bool = True
+    page_host: str = "127.0.0.1"
+    page_port: UdpPort = 7480
+    page_token: str = ""
+    """Asked of everybody but this machine; "" makes one up and keeps it."""
+    zeroconf: bool = False
+    midi: bool = True
+    presets: Path | None = None
+    """Folder of presets.json, cues.json and midi.json; None is this user's own."""
 
     pose_model: Literal["lite", "full", "heavy"] = "full"
     backend: str = "auto"

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 HINT_S = 8.0
 FIGURES_EVERY_S = 0.25
 HINT = (
-    "B blackout   M mirror   ← → camera / performer   N next performer   F full screen   F1 figures   H keys   Q quit"
+    "P panic   B blackout   M mirror   ← → camera / performer   N next performer   F full screen   F1 figures   H keys   "
+    "Q quit"
 )
 
 
@@ -27,6 +28,9 @@ class Figures:
     performer: str = ""
     engine: str = ""
     recording: str = ""
+    state: float = 1.0
+    """As in `live.control.signals.STATES`."""
+    latency_p99_ms: float = float("nan")
 
 
 class Overlay:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -14,8 +15,10 @@ import cv2
 
 from live.composing import Composer
 from live.config import LiveOptions
+from live.control.console import Console
 from live.control.desk import Desk
-from live.control.osc import OscReceiver, OscSender
+from live.control.pose_in import PosedFromOutside
+from live.control.signals import DEGRADED, LIVE, NO_SOURCE, PANIC, STARTING
 from live.gauges import Gauges
 from live.mailbox import Latest
 from live.overlay import Figures, Overlay
@@ -43,6 +46,8 @@ def perform(options: LiveOptions, doors: "Doors | None" = None) -> int:
     Raises `UnderstudyError` when it cannot begin, `KeyboardInterrupt` after Ctrl-C, when the recording is finished.
     """
     with on_stage(options, doors=doors) as show, _signals(show.stop) as interrupted:
+        if page := show.console.address():
+            print(f"controls: {page}", flush=True)
         play(show)
         figures = show.figures()
     print(_summary(figures, show))
@@ -56,7 +61,7 @@ class Show:
     """Everything that a running show is made of."""
 
     options: LiveOptions
-    desk: Desk
+    console: Console
     faults: Faults
     gauges: Gauges
     frames: Latest[Captured]
@@ -72,6 +77,10 @@ class Show:
     composer: Composer = field(default_factory=Composer)
     watch: Watch = field(init=False)
 
+    @property
+    def desk(self) -> Desk:
+        return self.console.desk
+
     def __post_init__(self) -> None:
         self.watch = Watch(self.faults, time.perf_counter())
 
@@ -86,6 +95,8 @@ class Show:
             display_hz=gauges.display.hz(now_s),
             latency_p50_ms=gauges.latency_ms(50),
             latency_p95_ms=gauges.latency_ms(95),
+            latency_p99_ms=gauges.latency_ms(99),
+            state=self._state(),
             dropped=max(0, self.frames.count - gauges.pictures),
             presence=prepared.value.scene.presence if prepared else 0.0,
             source=self.said(),
@@ -103,8 +114,17 @@ class Show:
         ]
 
     def lines(self) -> tuple[str, ...]:
-        """What stands over the picture."""
+        """What stands over the picture; over a panic nothing does."""
+        if self.desk.read().panic:
+            return ()
         return self.overlay.lines(self.figures, self.faults.now, time.perf_counter())
+
+    def _state(self) -> float:
+        if self.desk.read().panic:
+            return PANIC
+        if "source" in self.faults.now:
+            return NO_SOURCE
+        return DEGRADED if self.faults.now else LIVE if self.gauges.pictures else STARTING
 
     def _recording(self) -> str:
         recorder = self.recorder
@@ -119,8 +139,9 @@ def play(show: Show, now: Clock = time.perf_counter) -> None:
     last = _Last(now())
     for tick in Ticks(show.options.rate_hz, now):
         _take_keys(show, tick)
-        controls = show.desk.read()  # once a tick: everything drawn below agrees on it
+        controls = show.desk.tick(tick.time_s)  # once a tick: everything drawn below agrees on it
         act = show.repertoire.on_stage(controls)
+        show.console.take_up(act, act.manifest)
         performed = act.performed.newest
         picture = show.composer.picture(
             act.resting, performed, show.frames.newest, controls, elapsed_s=tick.time_s - last.tick_s
@@ -171,7 +192,8 @@ def on_stage(
 ) -> Iterator[Show]:
     """A show that is set up and running but for its main loop; everything is stopped and finished at the end.
 
-    What cannot work is refused here, before anything is shown: port, bundles, source, display, files.
+    What cannot work is refused here, before anything is shown: bundles, source, display, files. A port that is taken is
+    told, and the show goes on without.
     """
     cv2.setNumThreads(1)  # its pool would fight the engine for the cores
     switch_interval_s = sys.getswitchinterval()
@@ -179,19 +201,12 @@ def on_stage(
     gauges, doors = gauges or Gauges(), doors or Doors()
     with ExitStack() as stack:
         stack.callback(sys.setswitchinterval, switch_interval_s)
-        out = OscSender(options.osc_to, options.osc_out) if options.osc else None
-        if out:
-            stack.callback(out.close)
-        faults = Faults(lambda part, sentence: out.send("/error", f"{part}: {sentence}") if out else None)
         paths = playable(options)
         spec = source_spec(options.source, options.loop, options.camera_size, options.camera_fps)
         source: _Reopened[Source] = _Reopened(lambda: doors.source(spec))
         stack.callback(lambda: source.newest.close())
-        desk = Desk(options.initial_controls(source.newest.is_mirror), options.osc_prefix)
-        if options.osc:
-            receiver = _Reopened(lambda: OscReceiver(desk, options.osc_host, options.osc_in, out))
-            stack.callback(lambda: receiver.newest.close())
-            stack.callback(Stage("OSC", receiver, faults).start().close)
+        console = Console(options, options.initial_controls(source.newest.is_mirror))
+        faults = Faults(console.tell)
 
         frames: Latest[Captured] = Latest()
         seen: Latest[Seen] = Latest()
@@ -203,7 +218,7 @@ def on_stage(
                 doors.follower,
                 frames,
                 seen,
-                desk.read,
+                console.desk.read,
                 faults,
                 gauges,
             )
@@ -211,12 +226,15 @@ def on_stage(
         repertoire = Repertoire(paths, begin, faults)
         stack.callback(repertoire.close)
         source_stage = Stage("source", lambda: Capturing(source(), frames, gauges), faults)
-        show = Show(options, desk, faults, gauges, frames, seen, source_stage, repertoire, lambda: source.newest.said)
+        show = Show(
+            options, console, faults, gauges, frames, seen, source_stage, repertoire, lambda: source.newest.said
+        )
         _add_sinks(show, stack, sinks)
-        if out:
-            telemetry = Telemetry(out, show.figures, lambda: show.repertoire.act)
-            stack.callback(Stage("telemetry", lambda: telemetry, faults).start().close)
-        tracking = Stage("tracker", lambda: Tracking(lambda: doors.tracker(options), frames, seen, gauges), faults)
+        console.start(
+            stack, faults, lambda: repertoire.names, lambda out: Telemetry(out, show.figures, lambda: repertoire.act)
+        )
+        tracker = partial(PosedFromOutside, lambda: doors.tracker(options), console.pose_in)
+        tracking = Stage("tracker", lambda: Tracking(tracker, frames, seen, gauges), faults)
         stack.callback(tracking.start().close)
         stack.callback(source_stage.start().close)
         yield show
@@ -244,6 +262,8 @@ def _add_sinks(show: Show, stack: ExitStack, more: Sequence[Sink]) -> None:
         show.sinks.append(show.recorder)
     if options.sheet:
         show.sinks.append(Sheet(options.sheet))
+    if options.osc and options.page:
+        show.sinks.append(show.console.preview)
     show.sinks.extend(more)
     show.window = Window(
         show.repertoire.act.canvas,

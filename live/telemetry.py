@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable
 
 from live.control.osc import OscSender
+from live.control.signals import HEARTBEAT, HEARTBEAT_HZ
 from live.overlay import Figures
 from live.pacing import Clock
 from live.repertoire import Act
 from live.stages import PATIENCE_S
 
-FIGURES_EVERY_S = 0.5
+FIGURES_EVERY_S = 1 / HEARTBEAT_HZ
 
 
 class Telemetry:
@@ -21,12 +22,14 @@ class Telemetry:
         out: OscSender,
         figures: Callable[[], Figures],
         act: Callable[[], Act],
-        now: Clock = time.monotonic,
+        now: Clock = time.perf_counter,
     ) -> None:
         self._out, self._figures, self._act, self._now = out, figures, act, now
         self._told: tuple[object, int] = (None, 0)
-        self._due_s = now()
+        self._began_s = self._due_s = now()
+        self._beats = 0
         self._performer = ""
+        self._engine = ""
 
     def step(self) -> bool:
         """Tell what is new; waits a moment for landmarks."""
@@ -35,7 +38,11 @@ class Telemetry:
         post = act.prepared.after(number, PATIENCE_S)
         self._told = (act, post.number if post else number)
         if post:
-            self._out.send("/pose/presence", post.value.scene.presence)
+            frame = post.value.scene.frame
+            told: list[tuple[str, tuple[float, ...]]] = [("/pose/presence", (post.value.scene.presence,))]
+            if frame is not None:
+                told.append(("/pose/aspect", (frame.shape[1] / frame.shape[0],)))
+            self._out.send_many(told)
             if post.value.landmarks is not None:
                 self._out.send_landmarks(post.value.landmarks)
         if self._now() >= self._due_s:
@@ -47,14 +54,26 @@ class Telemetry:
         """The sender belongs to the show."""
 
     def _tell_figures(self, figures: Figures) -> None:
-        self._out.send("/fps/source", figures.source_hz)
-        self._out.send("/fps/pose", figures.tracker_hz)
-        self._out.send("/fps/engine", figures.engine_hz)
-        self._out.send("/fps/display", figures.display_hz)
-        if math.isfinite(figures.latency_p50_ms):
-            self._out.send("/latency/p50", figures.latency_p50_ms)
-            self._out.send("/latency/p95", figures.latency_p95_ms)
-        self._out.send("/dropped", float(figures.dropped))
+        self._beats += 1
+        beat = (
+            float(self._beats),
+            self._now() - self._began_s,
+            figures.state,
+            figures.source_hz,
+            figures.tracker_hz,
+            figures.engine_hz,
+            figures.display_hz,
+            figures.latency_p50_ms,
+            figures.latency_p95_ms,
+            figures.latency_p99_ms,
+            float(figures.dropped),
+        )
+        # No figure yet is 0: a CHOP knows no "none", and NaN spreads through everything it touches.
+        finite = [value if math.isfinite(value) else 0.0 for value in beat]
+        self._out.send_many([(signal.address, (value,)) for signal, value in zip(HEARTBEAT, finite, strict=True)])
         if figures.performer != self._performer:
             self._performer = figures.performer
-            self._out.send("/bundle", figures.performer)
+            self._out.send("/performer", figures.performer)
+        if figures.engine != self._engine:
+            self._engine = figures.engine
+            self._out.send("/engine", figures.engine)

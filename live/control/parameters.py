@@ -263,7 +263,6 @@ class Controls:
         "a small picture in the corner",
         choices=("off", "conditioning", "skeleton", "camera"),
         is_rig=True,
-        keys={"i": 1},
     )
     guard: bool = _control(
         "switch",

@@ -26,6 +26,7 @@ OUT = """
 | `/pose/presence` | float, 1 somebody is followed, 0 nobody | with every picture |
 | `/pose/nose` ... `/pose/right_foot_index` | 4 floats: x, y in 0..1 of the frame, z, visibility | with every picture |
 | `/bundle` | string: the performer on stage | when it changes |
+| `/engine` | string: what the performer runs on, and why not on anything better | when it changes |
 | `/error` | string: what failed or was not understood | when it begins, at most once a second for messages |
 """
 

@@ -17,7 +17,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from engines.errors import Unavailable
 from live.control.datagrams import DEPTH, Malformed, messages
 from live.control.desk import Desk
-from live.control.osc import OscReceiver, OscSender, landmark_bundle
+from live.control.encoding import landmark_bundle
+from live.control.osc import OscReceiver, OscSender
 from tests.footage import footage
 
 
@@ -134,7 +135,7 @@ def test_a_captured_slider_moves_the_mix() -> None:
     desk = Desk()
     for packet in captured:
         desk.receive(messages(bytes.fromhex(packet["hex"])), 0.0)
-    assert desk.read().mix == 0.25
+    assert desk.tick(0.0).mix == 0.25
 
 
 class Wire:
@@ -160,7 +161,7 @@ class Wire:
 def test_a_message_over_the_network_reaches_the_controls() -> None:
     with Wire() as wire:
         wire.send(message("/mix", 0.5))
-        assert wire.desk.read().mix == 0.5
+        assert wire.desk.tick(0.0).mix == 0.5
 
 
 def test_malformed_packets_are_counted_and_the_next_good_one_still_acts() -> None:
@@ -168,7 +169,7 @@ def test_malformed_packets_are_counted_and_the_next_good_one_still_acts() -> Non
         for datagram in MALFORMED.values():
             wire.send(datagram)
         wire.send(message("/blackout", 1))
-        assert wire.desk.read().blackout == 1
+        assert wire.desk.tick(0.0).blackout == 1
         assert wire.receiver.counts.malformed == len(MALFORMED)
 
 
@@ -177,7 +178,7 @@ def test_a_datagram_of_the_largest_size_is_taken_whole() -> None:
         many = bundle(*[message("/mix", index / 4000) for index in range(2600)])
         assert len(many) > 50_000
         wire.send(many)
-        assert wire.desk.read().mix == pytest.approx(2599 / 4000)
+        assert wire.desk.tick(0.0).mix == pytest.approx(2599 / 4000)
 
 
 def test_what_was_not_understood_is_answered_on_error() -> None:

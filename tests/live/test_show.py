@@ -221,16 +221,30 @@ def test_figures_are_empty_before_anything_happened() -> None:
 
 def _options(bundles: tuple[Path, ...], **more: Any) -> LiveOptions:
     return LiveOptions(
-        **{"bundles": bundles, "headless": True, "seconds": 1.0, "osc_in": 0, "source": "dancer", **more}
+        **{
+            "bundles": bundles,
+            "headless": True,
+            "seconds": 1.0,
+            "osc_in": 0,
+            "page": False,
+            "midi": False,
+            "source": "dancer",
+            **more,
+        }
     )
 
 
-def test_a_taken_osc_port_is_refused_in_one_sentence(bundles: tuple[Path, ...]) -> None:
-    taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    taken.bind(("127.0.0.1", 0))
-    with pytest.raises(Unavailable, match="--osc-in"):
-        perform(_options(bundles, osc_in=taken.getsockname()[1]))
-    taken.close()
+def test_a_taken_osc_port_is_one_sentence_and_the_show_goes_on_without(bundles: tuple[Path, ...]) -> None:
+    sink = FakeSink()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        options = {"osc": True, "osc_in": taken.getsockname()[1], "page": False, "midi": False}
+        with staged(bundles, sink, options) as show:
+            sink.until = lambda sink: "OSC" in show.faults.now and len(sink.pictures) > 10
+            play(show)
+            assert f"port {taken.getsockname()[1]} " in show.faults.now["OSC"]
+            assert "process" in show.faults.now["OSC"]
+    assert len(sink.pictures) > 10
 
 
 def test_a_camera_that_is_not_there_is_refused_in_one_sentence(bundles: tuple[Path, ...]) -> None:
