@@ -82,6 +82,13 @@ def fed_landmarks(landmarks: Landmarks, config: AugmentationConfig, rng: np.rand
     return shaken
 
 
+def trembling(landmarks: Landmarks, sigma: float, rng: np.random.Generator) -> Landmarks:
+    """`landmarks` with noise of `sigma` (of the square's side) on x, y and z."""
+    shaken = landmarks.copy()
+    shaken[:, :3] += (rng.normal(0, 1, (landmarks.shape[0], 3)) * sigma).astype(np.float32)
+    return shaken
+
+
 def dropped_limbs(landmarks: Landmarks, share: float, rng: np.random.Generator) -> Landmarks:
     """Each limb is made invisible with probability `share`."""
     lost = [limb for limb, draw in zip(LIMBS, rng.random(len(LIMBS)), strict=True) if draw < share]

@@ -75,7 +75,7 @@ def compare(
     for entry in entries:
         place = out / entry.name
         if not (place / "evaluation.json").is_file():
-            _trained(entry, folder_of_pairs, place / "run", minutes, progress)
+            _trained(entry, folder_of_pairs, place / "run", minutes, progress, found)
             _evaluated(place, folder_of_pairs, limit, progress, found)
         rows.append(_row(entry.name, place))
         _write_table(out, header, rows, minutes, folder_of_pairs)
@@ -113,10 +113,11 @@ def _claim(place: Path, entry: Entry, pairs: Path, minutes: float) -> None:
         )
 
 
-def _trained(entry: Entry, pairs: Path, run: Path, minutes: float, progress: bool) -> None:
+def _trained(entry: Entry, pairs: Path, run: Path, minutes: float, progress: bool, found: Found | None) -> None:
     left = minutes - _progress_of(run)["minutes"]
     if left > minutes * (1 - DONE):
-        train(entry.config, pairs, run, resume=bool(checkpoints(run)), minutes=left, progress=progress)
+        going_on = bool(checkpoints(run))
+        train(entry.config, pairs, run, resume=going_on, minutes=left, progress=progress, found=found)
 
 
 def _evaluated(place: Path, pairs: Path, limit: int | None, progress: bool, found: Found | None) -> None:

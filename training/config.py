@@ -39,10 +39,12 @@ class DiscriminatorConfig(Section):
     ramp_steps: int = Field(default=200, ge=1, description="its say grows over these steps")
     learning_rate: float = Field(default=1e-3, gt=0, le=0.1)
     beta2: float = Field(default=0.99, gt=0, lt=1)
+    augment: bool = Field(default=False, description="DiffAugment: brightness, contrast and shift, alike for both")
+    r1: Weight = Field(default=0, description="R1 on the mean score of a crop, every 16th step")
 
 
 class LossesConfig(Section):
-    form: Literal["hinge", "least_squares"] = "hinge"
+    form: Literal["hinge", "least_squares", "vanilla"] = "hinge"
     l1: Weight = 20
     edges: Weight = Field(default=0, description="L1 of neighboring pixels' differences")
     adversarial: Weight = 0.5
@@ -50,6 +52,13 @@ class LossesConfig(Section):
     person: Weight = Field(default=4, description="extra weight of a pixel in the dilated person mask")
     face: Weight = Field(default=4, description="extra weight in the face's box")
     hands: Weight = Field(default=4, description="extra weight in the hands' boxes")
+    feet: Weight = Field(default=0, description="extra weight in the feet's boxes")
+    temporal: Weight = Field(
+        default=0, description="L1 of the change from frame to frame against the clip's own; batches hold neighbors"
+    )
+    consistency: Weight = Field(
+        default=0, description="L1 between pictures of a pose and of the same with a tracker's tremble; one more pass"
+    )
     matte: Weight = Field(default=1, description="the matte follows the person mask weakly, or the true matte")
     far_matte: Weight = Field(default=10, description="price of matte far from the person")
 
@@ -86,6 +95,8 @@ class RunConfig(Section):
     keep_checkpoints: int = Field(default=2, ge=1)
     log_steps: int = Field(default=10, ge=1)
     sample_rows: int = Field(default=6, ge=1, le=32)
+    judge_pose: bool = Field(default=True, description="look for the pose in held-out pictures, to choose the best")
+    tensorboard: bool = True
     memory_gb: float = Field(default=6, gt=0, description="pairs are held decoded in memory up to this much")
 
 

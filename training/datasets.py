@@ -11,7 +11,7 @@ whole frame moves with its landmarks.
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -21,12 +21,22 @@ from engines.errors import ConfigError, PairsError
 from engines.images import Frame, resized
 from engines.pose.landmarks import Landmarks
 from engines.pose.skeleton import DEFAULT_STYLE, SkeletonStyle, drawn_skeleton
-from training.augmentation import Change, dropped_limbs, fed_landmarks, moved_landmarks, random_change, warped
+from training.augmentation import (
+    Change,
+    dropped_limbs,
+    fed_landmarks,
+    moved_landmarks,
+    random_change,
+    trembling,
+    warped,
+)
 from training.config import TrainingConfig
 from training.pairs.store import PairSet, Shot
 from training.regions import far_from, loss_weights
+from training.tallies import are_neighbors
 
 Gray = NDArray[np.uint8]
+_NONE = np.empty((0, 2), np.int64)
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,8 @@ class Example:
 class Batch:
     """What one step sees: pictures (B, S, S, C) uint8, `weight` (B, S, S) float32, `far` (B, S, S) uint8, 0 or 1.
 
-    `crops` is (n, 3) int64: picture, top and left of each square that the discriminator judges.
+    `crops` is (n, 3) int64: picture, top and left of each square that the discriminator judges. `shaken` is the
+    conditioning with a tracker's tremble, where a loss asks for it.
     """
 
     conditioning: NDArray[np.uint8]
@@ -55,6 +66,18 @@ class Batch:
     plate: NDArray[np.uint8] | None
     figure: NDArray[np.uint8] | None
     crops: NDArray[np.int64]
+    shaken: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class _Made:
+    """One example of a batch: what is drawn for it, what its pixels count, which crops of it are judged (n, 2)."""
+
+    example: Example
+    conditioning: Frame
+    weight: NDArray[np.float32]
+    crops: NDArray[np.int64]
+    shaken: Frame | None = None
 
 
 class Examples:
@@ -74,6 +97,11 @@ class Examples:
         self.test = self._usable("test")
         if not len(self.train):
             raise PairsError(f"{pairs.folder}: holds no pairs to learn from for output {self.output!r}.")
+        if config.losses.temporal and config.schedule.batch % 2:
+            raise ConfigError(
+                f"schedule.batch is {config.schedule.batch}, but losses.temporal wants neighbors in twos: make it even"
+            )
+        self._learned = frozenset(int(i) for i in self.train)
         self._plates = {shot.id: self._plate_square(shot) for shot in pairs.header.shots} if self.figure else {}
         self._true_alpha = self.figure and pairs.header.true_alpha
         self._kept: dict[int, Example] = {}
@@ -90,19 +118,30 @@ class Examples:
     def output(self) -> str:
         return "figure" if self.figure else "image"
 
-    def batch(self, step: int) -> Batch:
-        """The augmented batch of training step `step`."""
-        config = self.config
-        rng = np.random.default_rng([config.seed, step])
-        chosen = [self._nth(step * config.schedule.batch + k) for k in range(config.schedule.batch)]
-        return self._batch([self._augmented(self[i], rng) for i in chosen], rng)
+    def batch(self, step: int, share: int = 0, shares: int = 1) -> Batch:
+        """The augmented batch of training step `step`, or the part of it that process `share` of `shares` takes.
+
+        The parts together are the whole: what an example looks like depends on seed, step and its place alone.
+        """
+        size = self.config.schedule.batch
+        places = range(share * size // shares, (share + 1) * size // shares)
+        return self._batch([self._made(step, place) for place in places])
 
     def plain(self, indices: Sequence[int]) -> Batch:
         """These pairs as they are: for samples, BatchNorm statistics, export and validation."""
-        examples = [self[int(i)] for i in indices]
-        drawn = [self.conditioning(example.landmarks) for example in examples]
-        weights = [loss_weights(e.landmarks, e.mask, self.config.losses) for e in examples]
-        return self._batch(list(zip(examples, drawn, weights, strict=True)), np.random.default_rng(0))
+        examples, rng = [self[int(i)] for i in indices], np.random.default_rng(0)
+        count = max(1, self.config.discriminator.crops // max(1, len(examples)))
+        return self._batch(
+            [
+                _Made(
+                    example,
+                    self.conditioning(example.landmarks),
+                    loss_weights(example.landmarks, example.mask, self.config.losses),
+                    self._crops(example.landmarks, count, rng),
+                )
+                for example in examples
+            ]
+        )
 
     def plain_conditioning(self, indices: Sequence[int]) -> NDArray[np.uint8]:
         """(B, S, S, 3): only what the generator looks at, which needs no picture read."""
@@ -166,42 +205,60 @@ class Examples:
         # Frame and mask, or the true figure, from which both follow.
         return (len(self.train) + len(self.validation)) * self.config.size**2 * 4
 
-    def _augmented(self, example: Example, rng: np.random.Generator) -> tuple[Example, Frame, NDArray[np.float32]]:
+    def _made(self, step: int, place: int) -> _Made:
+        config, batch = self.config, self.config.schedule.batch
+        # Neighbors in time are moved alike and tremble alike, so that only the dancer moves between them.
+        pair, second = divmod(place, 2) if config.losses.temporal else (place, 0)
+        per_step = batch // 2 if config.losses.temporal else batch
+        index = self._nth(step * per_step + pair)
+        rng = np.random.default_rng([config.seed, step, pair])
+        example = self[self._next(index) if second else index]
+        made = self._augmented(example, rng)
+        crops = self._crops(made.example.landmarks, len(range(place, config.discriminator.crops, batch)), rng)
+        return replace(made, crops=crops)
+
+    def _augmented(self, example: Example, rng: np.random.Generator) -> _Made:
         config = self.config.augmentation
         change = random_change(config, rng)
         width = float(rng.uniform(*config.line_width))
+        care = None
         if change is not None:
             example, care = _moved(example, change)
-        else:
-            care = None
         fed = dropped_limbs(fed_landmarks(example.landmarks, config, rng), config.limb_drop, rng)
         weight = loss_weights(example.landmarks, example.mask, self.config.losses)
-        return example, self.conditioning(fed, width), weight if care is None else weight * care
+        shaken = None
+        if self.config.losses.consistency:
+            shaken = self.conditioning(trembling(fed, config.jitter, rng), width)
+        return _Made(example, self.conditioning(fed, width), weight if care is None else weight * care, _NONE, shaken)
 
-    def _batch(self, made: list[tuple[Example, Frame, NDArray[np.float32]]], rng: np.random.Generator) -> Batch:
-        examples = [example for example, _, _ in made]
+    def _next(self, i: int) -> int:
+        """The pair right after `i`, or `i` itself where the clip, the shot or the split ends."""
+        return i + 1 if i + 1 in self._learned and are_neighbors(self.pairs, i, i + 1) else i
+
+    def _batch(self, made: list[_Made]) -> Batch:
+        examples = [one.example for one in made]
         plates = [example.plate for example in examples if example.plate is not None]
         figures = [example.figure for example in examples if example.figure is not None]
+        shaken = [one.shaken for one in made if one.shaken is not None]
+        crops = [np.column_stack([np.full(len(one.crops), b), one.crops]) for b, one in enumerate(made)]
         return Batch(
-            conditioning=np.stack([drawn for _, drawn, _ in made]),
+            conditioning=np.stack([one.conditioning for one in made]),
             real=np.stack([example.frame for example in examples]),
             mask=np.stack([example.mask for example in examples]),
-            weight=np.stack([weight for _, _, weight in made]),
+            weight=np.stack([one.weight for one in made]),
             far=np.stack([far_from(example.mask, example.landmarks) for example in examples]),
             plate=np.stack(plates) if self.figure else None,
             figure=np.stack(figures) if figures else None,
-            crops=self._crops([example.landmarks for example in examples], rng),
+            crops=np.concatenate(crops).astype(np.int64),
+            shaken=np.stack(shaken) if shaken else None,
         )
 
-    def _crops(self, landmarks: list[Landmarks], rng: np.random.Generator) -> NDArray[np.int64]:
-        size, config = self.config.size, self.config.discriminator
-        side = crop_side(self.config)
-        which = np.arange(config.crops) % len(landmarks)
-        joints = rng.integers(0, landmarks[0].shape[0], config.crops)
-        centers = np.stack([landmarks[b][j, 1::-1] for b, j in zip(which, joints, strict=True)]) * size
-        centers += rng.normal(0, side / 8, centers.shape)
-        corners = np.clip(np.round(centers - side / 2), 0, size - side).astype(np.int64)
-        return np.concatenate([which[:, None], corners], axis=1)
+    def _crops(self, landmarks: Landmarks, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """(count, 2): top and left of squares around random landmarks."""
+        size, side = self.config.size, crop_side(self.config)
+        joints = rng.integers(0, landmarks.shape[0], count)
+        centers = landmarks[joints, 1::-1] * size + rng.normal(0, side / 8, (count, 2))
+        return np.clip(np.round(centers - side / 2), 0, size - side).astype(np.int64)
 
 
 def crop_side(config: TrainingConfig) -> int:

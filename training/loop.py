@@ -1,16 +1,16 @@
 """The loop that every method shares: batches, steps, samples, checkpoints, and a clean way out.
 
-A run is a folder: config.json (as resolved), run.json (what it learned from), metrics.jsonl, samples/, checkpoints/.
+`runs` says what a run's folder holds. Of several processes that train together (`sharing`) the first one writes it,
+looks at the clock and says when all of them stop.
 """
 
-import json
 import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,19 +18,36 @@ import torch
 from torch import Tensor
 
 from engines.errors import BadInput, ConfigError, UnderstudyError
-from training.checkpoints import checkpoints, latest_checkpoint, read_checkpoint, write_checkpoint
-from training.config import TrainingConfig, config_from
+from training.checkpoints import (
+    best_checkpoint,
+    checkpoints,
+    latest_checkpoint,
+    read_checkpoint,
+    said_in,
+    write_checkpoint,
+)
+from training.config import TrainingConfig
 from training.datasets import Batch, Examples
 from training.devices import training_device
 from training.meter import Meter
 from training.methods import Method, method
 from training.pairs.store import open_pairs
-from training.samples import sample_sheet, validation_error, write_picture
+from training.records import Records
+from training.runs import describe, forget_after, is_begun, run_config, run_facts
+from training.samples import sample_sheet
+from training.sharing import joined, rank, told_by_first, wait_for_all, world
+from training.standing import Found, Judge, Standing, pose_finder
+
+# Two scores nearer than this are not told apart by a handful of held-out pairs: the later state is preferred.
+SCORE_MARGIN = 0.005
 
 
 @dataclass
 class Run:
-    """One training as it goes: `step` updates done in `trained_s` seconds of training."""
+    """One training as it goes: `step` updates done in `trained_s` seconds of training.
+
+    `rolled_back`: a loss was no longer a number once, and the learning rates are half of what the config asked for.
+    """
 
     folder: Path
     config: TrainingConfig
@@ -38,6 +55,11 @@ class Run:
     method: Method
     step: int = 0
     trained_s: float = 0.0
+    rolled_back: bool = False
+
+
+class LostError(UnderstudyError):
+    """A loss is no longer a number, or a weight."""
 
 
 def train(
@@ -50,19 +72,30 @@ def train(
     steps: int | None = None,
     progress: bool = True,
     now: Callable[[], float] = time.monotonic,
+    found: Found | None = None,
+    sampled: Callable[[Path], None] | None = None,
 ) -> None:
     """Train on the folder `pairs` into the folder `run`, until `steps` in all or `minutes` from now have passed.
 
     Without limits the config's own `schedule.steps` ends it. Ctrl-C ends the step, writes a checkpoint and raises
-    KeyboardInterrupt; `resume` goes on exactly there. Raises ConfigError, PairsError, BadInput, and UnderstudyError
-    when a loss is no longer a number.
+    KeyboardInterrupt; `resume` goes on exactly there. `found` finds poses in held-out pictures (default: the pose
+    model); `sampled` is called with the run after each look at them, its best state being on disk by then. Raises
+    ConfigError, PairsError, BadInput, and UnderstudyError when a loss is no longer a number even with half the learning
+    rate, or when the folder cannot be written any more.
     """
-    going = _resumed(config, pairs, Path(run)) if resume else _fresh(config, pairs, Path(run))
-    limits = _Limits.of(config, going, minutes, steps)
-    if limits.reached(going):
-        raise BadInput(f"{run}: has done its {going.step} steps already; give --steps or --minutes to go on")
-    with _stop_asked() as stop, Meter(going, limits.share, progress) as meter:
-        _go(going, limits, meter, stop, now)
+    with joined(), ExitStack() as stack:
+        going = _resumed(config, pairs, Path(run)) if resume else _fresh(config, pairs, Path(run))
+        limits = _Limits.of(config, going, minutes, steps)
+        if limits.reached(going):
+            raise BadInput(f"{run}: has done its {going.step} steps already; give --steps or --minutes to go on")
+        stop = stack.enter_context(_stop_asked())
+        meter = stack.enter_context(Meter(going, limits.share, progress and rank() == 0))
+        watch: _Watch | None = None
+        if rank() == 0:
+            if found is None:
+                found = stack.enter_context(pose_finder(config.run.judge_pose, meter.say))
+            watch = _Watch(going, meter, Judge(found), sampled)
+        _go(going, limits, watch, stop, now)
         if stop.is_set():
             raise KeyboardInterrupt
 
@@ -87,69 +120,157 @@ class _Limits:
         return self.share(run) >= 1
 
 
-def _go(run: Run, limits: _Limits, meter: Meter, stop: threading.Event, now: Callable[[], float]) -> None:
-    config = run.config.run
-    sampled_s = saved_s = run.trained_s
-    sampled_step = run.step
+def _go(run: Run, limits: _Limits, watch: "_Watch | None", stop: threading.Event, now: Callable[[], float]) -> None:
+    while True:
+        try:
+            _steps(run, limits, watch, stop, now)
+        except LostError as lost:
+            if run.rolled_back or world() > 1 or watch is None:
+                raise
+            _roll_back(run)
+            watch.rolled_back(lost)
+        else:
+            return
+
+
+def _steps(run: Run, limits: _Limits, watch: "_Watch | None", stop: threading.Event, now: Callable[[], float]) -> None:
+    losses: dict[str, Tensor] = {}
     with _prefetched(run.examples, run.step) as batches:
-        while not (limits.reached(run) or stop.is_set()):
+        while True:
+            done, stopping = told_by_first((limits.share(run), float(stop.is_set())))
+            if done >= 1 or stopping:
+                break
             began = now()
             # Dropout and the like: as with batches, randomness is a function of seed and step.
             torch.manual_seed(run.config.seed * 1_000_003 + run.step)
-            losses = run.method.step(next(batches), run.step, limits.share(run))
+            losses = run.method.step(next(batches), run.step, done)
             run.step += 1
-            if run.step % config.log_steps == 0 or run.step == 1:
-                _note(run, meter, losses)
+            if watch is not None and (run.step % run.config.run.log_steps == 0 or run.step == 1):
+                watch.note(losses)
             run.trained_s += now() - began
-            if run.trained_s - saved_s >= config.checkpoint_minutes * 60:
-                saved_s = run.trained_s
-                _checkpoint(run, losses)
-            if run.trained_s - sampled_s >= config.sample_minutes * 60:
-                sampled_s, sampled_step = run.trained_s, run.step
-                _sample(run, meter)
-    _checkpoint(run, losses)
-    if not (stop.is_set() or sampled_step == run.step):
-        _sample(run, meter)
+            if watch is not None:
+                watch.after_step(losses)
+    if watch is not None:
+        watch.at_end(losses, sample=not stopping)
+    wait_for_all()
 
 
-def _note(run: Run, meter: Meter, losses: dict[str, Tensor]) -> None:
-    said = _numbers(run, losses)
-    _append(run, {"step": run.step, "trained_s": round(run.trained_s, 2), **said})
-    meter.losses(said)
+def _roll_back(run: Run) -> None:
+    """The newest whole state (or the beginning) with half the learning rates."""
+    run.rolled_back = True
+    run.config = _at_half_rates(run.config)
+    torch.manual_seed(run.config.seed)
+    run.method = method(run.config, run.examples, training_device(run.config))
+    kept = checkpoints(run.folder)
+    run.step = read_checkpoint(kept[-1], run.method.networks, run.method.optimizers)[0] if kept else 0
+    forget_after(run.folder, run.step)
+
+
+def _at_half_rates(config: TrainingConfig) -> TrainingConfig:
+    def halved(section: str) -> dict[str, object]:
+        part = getattr(config, section)
+        return {section: part.model_copy(update={"learning_rate": part.learning_rate / 2})}
+
+    return config.model_copy(update={**halved("schedule"), **halved("discriminator")})
+
+
+class _Watch:
+    """What the first process does beside training: notes, checkpoints, samples, and the choice of the best state."""
+
+    def __init__(self, run: Run, meter: Meter, judge: Judge, sampled: Callable[[Path], None] | None) -> None:
+        self._run, self._meter, self._judge, self._told = run, meter, judge, sampled
+        self._records = Records(run.folder, run.config, run.step, meter.say)
+        self._sampled_s = self._saved_s = run.trained_s
+        self._sampled_step = run.step
+        self._best = _best_score(run)
+
+    def note(self, losses: dict[str, Tensor]) -> None:
+        said = _numbers(self._run, losses)
+        self._records.losses(self._run.step, self._run.trained_s, said)
+        self._meter.losses(said)
+
+    def after_step(self, losses: dict[str, Tensor]) -> None:
+        run, every = self._run, self._run.config.run
+        if run.trained_s - self._saved_s >= every.checkpoint_minutes * 60:
+            self._saved_s = run.trained_s
+            _checkpoint(run, losses)
+        if run.trained_s - self._sampled_s >= every.sample_minutes * 60:
+            self._sampled_s = run.trained_s
+            self._sample(losses)
+
+    def at_end(self, losses: dict[str, Tensor], sample: bool) -> None:
+        _checkpoint(self._run, losses)
+        if sample and self._sampled_step != self._run.step:
+            self._sample(losses)
+        self._records.close()
+
+    def rolled_back(self, lost: LostError) -> None:
+        run = self._run
+        rate = run.config.schedule.learning_rate
+        self._records.said(run.step, f"{lost}; went back to step {run.step} with half the learning rate ({rate:g})")
+
+    def _sample(self, losses: dict[str, Tensor]) -> None:
+        run = self._run
+        _check_whole(run, losses)
+        self._sampled_step = run.step
+        performer = run.method.performer(run.examples)
+        sheet = sample_sheet(run.method, performer, run.examples, run.config.run.sample_rows)
+        standing = self._judge.standing(run.method, performer, run.examples)
+        path = self._records.sampled(run.step, run.trained_s, sheet, standing)
+        if standing is not None and (self._best is None or standing.score > self._best - SCORE_MARGIN):
+            self._best = max(standing.score, self._best or standing.score)
+            _keep_best(run, standing)
+        self._meter.sampled(path, standing)
+        if self._told is not None:
+            self._told(run.folder)
 
 
 def _numbers(run: Run, losses: dict[str, Tensor]) -> dict[str, float]:
     said = {name: round(float(loss), 5) for name, loss in losses.items()}
     lost = [name for name, value in said.items() if not math.isfinite(value)]
     if lost:
-        kept = checkpoints(run.folder)
-        back = f"the last good state is {kept[-1]}; resume" if kept else "nothing was kept; start again"
-        raise UnderstudyError(
-            f"step {run.step}: the loss {lost[0]!r} is no longer a number; {back} with a lower schedule.learning_rate "
-            f"than {run.config.schedule.learning_rate:g}"
-        )
+        raise _lost(run, f"the loss {lost[0]!r}")
     return said
 
 
-def _checkpoint(run: Run, losses: dict[str, Tensor]) -> None:
+def _check_whole(run: Run, losses: dict[str, Tensor]) -> None:
+    """A state is only kept when the losses and all weights are numbers: what is rolled back to has to be good."""
     _numbers(run, losses)
-    said = {"trained_s": run.trained_s}
-    keep = run.config.run.keep_checkpoints
-    write_checkpoint(run.folder, run.step, run.method.networks, run.method.optimizers, said, keep)
+    for name, network in run.method.networks.items():
+        if not all(bool(torch.isfinite(weight).all()) for weight in network.state_dict().values()):
+            raise _lost(run, f"a weight of the {name}")
 
 
-def _sample(run: Run, meter: Meter) -> None:
-    performer = run.method.performer(run.examples)
-    path = run.folder / "samples" / f"step-{run.step:07d}.png"
-    write_picture(path, sample_sheet(run.method, performer, run.examples, run.config.run.sample_rows))
-    error = validation_error(run.method, performer, run.examples)
-    _append(run, {"step": run.step, "trained_s": round(run.trained_s, 2), "validation_figure_l1": error})
-    meter.sampled(path, error)
+def _lost(run: Run, what: str) -> LostError:
+    kept = checkpoints(run.folder)
+    back = f"the last good state is {kept[-1]}; resume" if kept else "nothing was kept; start again"
+    return LostError(
+        f"step {run.step}: {what} is no longer a number; {back} with a lower schedule.learning_rate "
+        f"than {run.config.schedule.learning_rate:g}"
+    )
 
 
-def _append(run: Run, line: dict[str, object]) -> None:
-    with (run.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+def _checkpoint(run: Run, losses: dict[str, Tensor]) -> None:
+    _check_whole(run, losses)
+    _write(run, {}, run.config.run.keep_checkpoints)
+
+
+def _keep_best(run: Run, standing: Standing) -> None:
+    said = {"score": standing.score, "judged_pose": standing.pck is not None, "size": run.config.size}
+    _write(run, said, keep=1, best=True)
+
+
+def _write(run: Run, more: Mapping[str, object], keep: int, best: bool = False) -> None:
+    said = {"trained_s": run.trained_s, "rolled_back": run.rolled_back, **more}
+    write_checkpoint(run.folder, run.step, run.method.networks, run.method.optimizers, said, keep, best)
+
+
+def _best_score(run: Run) -> float | None:
+    """The score to beat; None when the best so far was of another size, or judged by other figures."""
+    place = best_checkpoint(run.folder)
+    said = said_in(place) if place else {}
+    comparable = said.get("size") == run.config.size and said.get("judged_pose") == run.config.run.judge_pose
+    return float(said["score"]) if comparable else None
 
 
 # Beginnings ----------------------------------------------------------------------------------------------------------
@@ -159,12 +280,15 @@ def _fresh(config: TrainingConfig, pairs: Path, folder: Path) -> Run:
     if checkpoints(folder):
         raise BadInput(f"{folder}: holds a training already; give --resume to go on with it, or another folder")
     run = _prepared(config, pairs, folder)
-    _describe(run, pairs)
-    (folder / "metrics.jsonl").write_text("")
+    if rank() == 0:
+        describe(folder, config, _facts(run, pairs))
+        forget_after(folder, -1)
     return run
 
 
 def _resumed(config: TrainingConfig, pairs: Path, folder: Path) -> Run:
+    if not checkpoints(folder) and is_begun(folder):
+        return _fresh(config, pairs, folder)  # killed before its first checkpoint
     place = latest_checkpoint(folder)
     before = run_config(folder)
     for section in ("method", "generator", "discriminator"):
@@ -175,18 +299,27 @@ def _resumed(config: TrainingConfig, pairs: Path, folder: Path) -> Run:
             raise ConfigError(
                 f"{folder}: was trained with {section} {was}, not {wanted}; that cannot change on the way"
             )
+    if said_in(place).get("rolled_back"):
+        config = _at_half_rates(config)
     run = _prepared(config, pairs, folder)
     was_output = run_facts(folder)["output"]
     if run.examples.output != was_output:
         raise ConfigError(f"{folder}: was trained with output={was_output!r}; these pairs give {run.examples.output!r}")
     run.step, said = read_checkpoint(place, run.method.networks, run.method.optimizers)
-    run.trained_s = float(said["trained_s"])
-    _describe(run, pairs)
-    _forget_after(folder / "metrics.jsonl", run.step)
+    run.trained_s, run.rolled_back = float(said["trained_s"]), bool(said.get("rolled_back", False))
+    wait_for_all()
+    if rank() == 0:
+        describe(folder, config, _facts(run, pairs))
+        forget_after(folder, run.step)
     return run
 
 
 def _prepared(config: TrainingConfig, pairs: Path, folder: Path) -> Run:
+    if config.schedule.batch % world():
+        raise ConfigError(
+            f"schedule.batch is {config.schedule.batch}, which {world()} processes cannot share evenly; "
+            f"set a multiple of {world()}"
+        )
     examples = Examples(open_pairs(pairs), config)
     torch.manual_seed(config.seed)
     device = training_device(config)
@@ -197,53 +330,30 @@ def _prepared(config: TrainingConfig, pairs: Path, folder: Path) -> Run:
     return Run(folder, config, examples, method(config, examples, device))
 
 
-def _describe(run: Run, pairs: Path) -> None:
-    facts = {
+def _facts(run: Run, pairs: Path) -> dict[str, object]:
+    return {
         "pairs": str(Path(pairs).resolve()),
         "output": run.examples.output,
         "learned_from": len(run.examples.train),
-        "torch": torch.__version__,
+        "processes": world(),
     }
-    (run.folder / "config.json").write_text(run.config.model_dump_json(indent=1) + "\n")
-    (run.folder / "run.json").write_text(json.dumps(facts, indent=1) + "\n")
-
-
-def run_config(folder: Path) -> TrainingConfig:
-    """The config a run was (last) trained with. Raises BadInput or ConfigError."""
-    path = folder / "config.json"
-    try:
-        return config_from(json.loads(path.read_text()), str(path))
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path}: cannot be read ({error}); is {folder} the folder of a training?") from None
-
-
-def run_facts(folder: Path) -> dict[str, str]:
-    """What a run learned from: pairs, output, learned_from, torch."""
-    try:
-        return dict(json.loads((folder / "run.json").read_text()))
-    except (OSError, ValueError) as error:
-        raise BadInput(
-            f"{folder / 'run.json'}: cannot be read ({error}); is {folder} the folder of a training?"
-        ) from None
-
-
-def _forget_after(path: Path, step: int) -> None:
-    lines = path.read_text().splitlines() if path.exists() else []
-    kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
-    path.write_text("".join(line + "\n" for line in kept))
 
 
 @contextmanager
 def _prefetched(examples: Examples, first: int, ahead: int = 2) -> Iterator[Iterator[Batch]]:
-    """Batches from step `first` on, prepared in a thread while the step before them runs."""
+    """This process's share of the batches from step `first` on, prepared in a thread while the step before runs."""
+
+    def share(step: int) -> Batch:
+        return examples.batch(step, rank(), world())
+
     with ThreadPoolExecutor(1, "batches") as thread:
 
         def batches() -> Iterator[Batch]:
-            waiting: list[Future[Batch]] = [thread.submit(examples.batch, first + k) for k in range(ahead)]
+            waiting: list[Future[Batch]] = [thread.submit(share, first + k) for k in range(ahead)]
             step = first + ahead
             while True:
                 yield waiting.pop(0).result()
-                waiting.append(thread.submit(examples.batch, step))
+                waiting.append(thread.submit(share, step))
                 step += 1
 
         yield batches()

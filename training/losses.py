@@ -1,4 +1,7 @@
-"""Losses, with the value each adversarial form takes at chance: a health figure, since curves alone mislead."""
+"""Losses, with the value each adversarial form takes at chance: a health figure, since curves alone mislead.
+
+Where a loss is divided by a sum over the batch, the sum is that of all processes that train together (`sharing`).
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,17 +10,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from training.sharing import shared_mean
+
 
 @dataclass(frozen=True)
 class AdversarialForm:
     """`judge` is the discriminator's loss of (real scores, fake scores), `fool` the generator's of fake scores.
 
-    `chance`: what `judge` gives a discriminator that cannot tell.
+    `chance`: what `judge` gives a discriminator that cannot tell. `border`: a score above it says "real".
     """
 
     judge: Callable[[Tensor, Tensor], Tensor]
     fool: Callable[[Tensor], Tensor]
     chance: float
+    border: float
 
 
 def _hinge_judge(real: Tensor, fake: Tensor) -> Tensor:
@@ -36,15 +42,25 @@ def _squares_fool(fake: Tensor) -> Tensor:
     return (fake - 1).square().mean()
 
 
+def _vanilla_judge(real: Tensor, fake: Tensor) -> Tensor:
+    return functional.softplus(-real).mean() + functional.softplus(fake).mean()
+
+
+def _vanilla_fool(fake: Tensor) -> Tensor:
+    return functional.softplus(-fake).mean()
+
+
 FORMS = {
-    "hinge": AdversarialForm(_hinge_judge, _hinge_fool, chance=2.0),
-    "least_squares": AdversarialForm(_squares_judge, _squares_fool, chance=0.5),
+    "hinge": AdversarialForm(_hinge_judge, _hinge_fool, chance=2.0, border=0.0),
+    "least_squares": AdversarialForm(_squares_judge, _squares_fool, chance=0.5, border=0.5),
+    "vanilla": AdversarialForm(_vanilla_judge, _vanilla_fool, chance=1.3863, border=0.0),
 }
+"""All as sums of the real and the fake half: twice 0.25 for least squares, twice ln 2 for vanilla."""
 
 
 def weighted_l1(generated: Tensor, real: Tensor, weight: Tensor) -> Tensor:
     """Mean absolute error of (B, C, H, W) under (B, 1, H, W) weights, whose sum does not matter."""
-    return ((generated - real).abs() * weight).mean() / weight.mean().clamp_min(1e-6)
+    return ((generated - real).abs() * weight).mean() / shared_mean(weight.mean()).clamp_min(1e-6)
 
 
 def edge_l1(generated: Tensor, real: Tensor, weight: Tensor) -> Tensor:
@@ -52,6 +68,16 @@ def edge_l1(generated: Tensor, real: Tensor, weight: Tensor) -> Tensor:
     down = weighted_l1(generated.diff(dim=2), real.diff(dim=2), torch.minimum(weight[:, :, 1:], weight[:, :, :-1]))
     across = weighted_l1(generated.diff(dim=3), real.diff(dim=3), torch.minimum(weight[..., 1:], weight[..., :-1]))
     return down + across
+
+
+def temporal_l1(generated: Tensor, real: Tensor, weight: Tensor) -> Tensor:
+    """L1 of the change within each two neighbors of a batch (0 and 1, 2 and 3, ...) against the clip's own change.
+
+    Punishing all change would reward a film that stands still.
+    """
+    return weighted_l1(
+        generated[1::2] - generated[::2], real[1::2] - real[::2], torch.minimum(weight[1::2], weight[::2])
+    )
 
 
 def feature_distance(generated: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
@@ -65,9 +91,38 @@ def matte_gap(matte: Tensor, mask: Tensor, far: Tensor) -> Tensor:
     The pose model's mask is unsure at its border, and so is its say there: each pixel counts by its certainty.
     """
     inside, outside = (2 * mask - 1).clamp_min(0), (1 - 2 * mask).clamp_min(0) * (1 - far)
-    lacking = ((1 - matte) * inside).sum() / inside.sum().clamp_min(1)
-    spilt = (matte * outside).sum() / outside.sum().clamp_min(1)
+    least = 1 / mask.numel()
+    lacking = ((1 - matte) * inside).mean() / shared_mean(inside.mean()).clamp_min(least)
+    spilt = (matte * outside).mean() / shared_mean(outside.mean()).clamp_min(least)
     return lacking + spilt
+
+
+def gradient_penalty(judge: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
+    """R1 (Mescheder et al. 2018, section 4.1): squared gradient of the *mean* score of each real crop.
+
+    On summed patch scores it grows with their number and pins a small discriminator at chance.
+    """
+    looked_at = real.detach().requires_grad_()
+    scores = judge(looked_at).float().mean(dim=(1, 2, 3)).sum()
+    (gradient,) = torch.autograd.grad(scores, looked_at, create_graph=True)
+    return gradient.square().sum(dim=(1, 2, 3)).mean() / 2
+
+
+def lightly_changed(crops: Tensor, seed: int) -> Tensor:
+    """DiffAugment (Zhao et al. 2020): brightness, contrast and shift, differentiable, drawn anew for each crop."""
+    rng = torch.Generator().manual_seed(seed)
+
+    def drawn(low: float, high: float) -> Tensor:
+        return torch.empty(len(crops), 1, 1, 1).uniform_(low, high, generator=rng).to(crops.device)
+
+    crops = crops + drawn(-0.25, 0.25)
+    middle = crops.mean(dim=(1, 2, 3), keepdim=True)
+    crops = (crops - middle) * drawn(0.7, 1.3) + middle
+    reach = crops.shape[-1] // 8
+    padded = functional.pad(crops, (reach,) * 4)
+    corners = torch.randint(0, 2 * reach + 1, (len(crops), 2), generator=rng)
+    which = torch.arange(len(crops))[:, None]
+    return cut_out(padded, torch.cat([which, corners], dim=1), crops.shape[-1])
 
 
 def composited(figure: Tensor, plate: Tensor) -> Tensor:

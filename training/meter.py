@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from training.standing import Standing
+
 if TYPE_CHECKING:
     from training.loop import Run
+
+LEFT_OUT = ("total", "real_right", "fake_right", "generator_gradient", "discriminator_gradient")
 
 
 class Meter:
@@ -23,21 +27,23 @@ class Meter:
         self._bars = Progress(*columns, console=self._console, disable=not (shown and self._console.is_terminal))
         self._task = self._bars.add_task("training", total=1.0)
         self._counted = (time.monotonic(), run.step)
+        self._stands = ""
 
     def losses(self, said: dict[str, float]) -> None:
         then, step = self._counted
         self._counted = (time.monotonic(), self._run.step)
         rate = (self._run.step - step) * self._run.config.schedule.batch / max(1e-9, self._counted[0] - then)
-        figures = "  ".join(f"{name} {value:.3f}" for name, value in said.items())
-        text = f"step {self._run.step}  {rate:.1f} images/s  {figures}"
+        figures = "  ".join(f"{name} {value:.3f}" for name, value in said.items() if name not in LEFT_OUT)
+        text = f"step {self._run.step}  {rate:.1f} images/s  {figures}{self._stands}"
         self._bars.update(self._task, completed=self._share(self._run), description=text)
 
-    def sampled(self, path: Path, validation: float | None) -> None:
-        held_out = "" if validation is None else f", figure {validation:.1f} levels off on held-out pairs"
-        minutes = self._run.trained_s / 60
-        self._console.print(
-            f"step {self._run.step} after {minutes:.1f} min{held_out}: {path}", highlight=False, soft_wrap=True
-        )
+    def sampled(self, path: Path, standing: Standing | None) -> None:
+        held_out = "" if standing is None else f", held out: {_told(standing)}"
+        self._stands = "" if standing is None else f"  held out {standing.figure_l1:.1f} levels off"
+        self.say(f"step {self._run.step} after {self._run.trained_s / 60:.1f} min{held_out}: {path}")
+
+    def say(self, sentence: str) -> None:
+        self._console.print(sentence, highlight=False, soft_wrap=True, markup=False)
 
     def __enter__(self) -> "Meter":
         self._bars.start()
@@ -47,3 +53,8 @@ class Meter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.stop()
+
+
+def _told(standing: Standing) -> str:
+    pose = "" if standing.pck is None else f", PCK@0.1 {standing.pck:.2f}"
+    return f"{standing.figure_l1:.1f} levels off in the figure{pose}, sharpness {standing.sharpness:.2f}"

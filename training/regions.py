@@ -12,8 +12,12 @@ HANDS = (
     (Joint.LEFT_WRIST, Joint.LEFT_PINKY, Joint.LEFT_INDEX, Joint.LEFT_THUMB),
     (Joint.RIGHT_WRIST, Joint.RIGHT_PINKY, Joint.RIGHT_INDEX, Joint.RIGHT_THUMB),
 )
+FEET = (
+    (Joint.LEFT_ANKLE, Joint.LEFT_HEEL, Joint.LEFT_FOOT_INDEX),
+    (Joint.RIGHT_ANKLE, Joint.RIGHT_HEEL, Joint.RIGHT_FOOT_INDEX),
+)
 # Half sides of the boxes in torso lengths: a head is about half a torso wide, an open hand a third.
-FACE_REACH, HAND_REACH = 0.32, 0.22
+FACE_REACH, HAND_REACH, FOOT_REACH = 0.32, 0.22, 0.26
 PERSON_MARGIN, FAR_MARGIN = 0.03, 0.08
 
 Box = tuple[int, int, int, int]
@@ -29,13 +33,19 @@ def hand_boxes(landmarks: Landmarks, side: int) -> tuple[Box, Box]:
     return _box(landmarks, HANDS[0], HAND_REACH, side), _box(landmarks, HANDS[1], HAND_REACH, side)
 
 
+def foot_boxes(landmarks: Landmarks, side: int) -> tuple[Box, Box]:
+    """Left and right."""
+    return _box(landmarks, FEET[0], FOOT_REACH, side), _box(landmarks, FEET[1], FOOT_REACH, side)
+
+
 def loss_weights(landmarks: Landmarks, mask: NDArray[np.uint8], config: LossesConfig) -> NDArray[np.float32]:
-    """(S, S) float32: 1 in the room, more in the dilated person mask, more again in face and hands."""
+    """(S, S) float32: 1 in the room, more in the dilated person mask, more again in face, hands and feet."""
     side = mask.shape[0]
     weight = 1 + config.person * (_dilated(mask, PERSON_MARGIN) > 127).astype(np.float32)
     for extra, box in [
         (config.face, face_box(landmarks, side)),
         *((config.hands, b) for b in hand_boxes(landmarks, side)),
+        *((config.feet, b) for b in foot_boxes(landmarks, side)),
     ]:
         top, left, bottom, right = box
         weight[top:bottom, left:right] += extra

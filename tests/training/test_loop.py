@@ -24,7 +24,7 @@ TINY = {
     "generator": {"width": 8, "blocks": 1},
     "discriminator": {"width": 8, "crops": 6, "start_step": 2, "ramp_steps": 2},
     "schedule": {"batch": 2, "bn_batches": 2, "steps": 6},
-    "run": {"sample_rows": 3, "log_steps": 1},
+    "run": {"sample_rows": 3, "log_steps": 1, "judge_pose": False, "tensorboard": False},
 }
 
 
@@ -172,11 +172,11 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(pairs: Path, tmp_path: P
     assert latest_checkpoint(tmp_path).name == "step-0000001"
 
 
-def _poison(place: Path) -> None:
+def _poison(place: Path, value: float = float("nan")) -> None:
     from safetensors.torch import save
 
     tensors = load((place / TENSORS).read_bytes())
-    tensors["generator/head.bias"][0] = float("nan")
+    tensors["generator/head.bias"][0] = value
     (place / TENSORS).write_bytes(save(tensors))
 
 

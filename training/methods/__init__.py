@@ -17,7 +17,11 @@ class Method(Protocol):
     optimizers: Mapping[str, torch.optim.Optimizer]
 
     def step(self, batch: Batch, step: int, progress: float) -> dict[str, Tensor]:
-        """One update; `progress` is the share of the run that is done. Losses stay tensors: nobody waits here."""
+        """One update; `progress` is the share of the run that is done. Losses stay tensors: nobody waits here.
+
+        Beside losses: `real_right` and `fake_right` (shares that the discriminator judged rightly), `total`,
+        `generator_gradient` and `discriminator_gradient` (their norms).
+        """
         ...
 
     def performer(self, examples: Examples) -> nn.Module:
@@ -26,6 +30,10 @@ class Method(Protocol):
 
     def picture(self, generator: nn.Module, batch: Batch) -> Tensor:
         """What `generator` shows for `batch`, over its plate: (B, 3, H, W) in -1..1."""
+        ...
+
+    def recognized(self, batch: Batch) -> float | None:
+        """Share of the real pictures of `batch` that the discriminator takes for real; None without one."""
         ...
 
 

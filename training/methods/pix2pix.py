@@ -1,8 +1,9 @@
 """pix2pix (Isola et al. 2017), fitted to a dancer in a room that stands still.
 
 The generator gives color and matte, laid over the clean plate (or the whole picture where the camera moves). L1 counts
-more on the person, face and hands. The discriminator judges many small crops of the figure without the skeleton,
-real and generated in one batch, once L1 has had a head start: that one learns where the usual one sits at chance.
+more on the person, face and hands (and feet, if asked). The discriminator judges many small crops of the figure
+without the skeleton, real and generated in one batch, once L1 has had a head start: that one learns where the usual one
+sits at chance.
 """
 
 from collections.abc import Mapping
@@ -11,13 +12,29 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.profiler import record_function as part
 
 from training.averaging import averaged_copy, follow, reestimate_norms
 from training.config import TrainingConfig
 from training.datasets import Batch, Examples, crop_side
 from training.devices import autocast, picture_tensor, placed
-from training.losses import FORMS, composited, cut_out, edge_l1, feature_distance, matte_gap, weighted_l1
+from training.losses import (
+    FORMS,
+    composited,
+    cut_out,
+    edge_l1,
+    feature_distance,
+    gradient_penalty,
+    lightly_changed,
+    matte_gap,
+    temporal_l1,
+    weighted_l1,
+)
 from training.networks import discriminator, generator
+from training.sharing import average_gradients, with_shared_norms
+
+# Lazy regularization (Karras et al. 2020, section 3.1): every 16th step, 16 times as strong.
+R1_EVERY = 16
 
 
 class Pix2Pix:
@@ -25,40 +42,42 @@ class Pix2Pix:
         self.config, self.figure, self.device = config, figure, device
         self._generator = placed(generator(config.generator, matte=figure), device)
         self._average = averaged_copy(self._generator)
+        with_shared_norms(self._generator)
         self._discriminator = discriminator(config.discriminator)
         self._form = FORMS[config.losses.form]
         schedule, judge = config.schedule, config.discriminator
         self.networks: Mapping[str, nn.Module] = {"generator": self._generator, "average": self._average}
         self.optimizers: Mapping[str, torch.optim.Optimizer] = {
-            "generator": torch.optim.Adam(
-                self._generator.parameters(), schedule.learning_rate, (schedule.beta1, schedule.beta2)
-            )
+            "generator": _adam(self._generator, schedule.learning_rate, (schedule.beta1, schedule.beta2))
         }
         if self._discriminator is not None:
-            placed(self._discriminator, device)
+            with_shared_norms(placed(self._discriminator, device))
             self.networks = {**self.networks, "discriminator": self._discriminator}
-            adam = torch.optim.Adam(self._discriminator.parameters(), judge.learning_rate, (0.5, judge.beta2))
+            adam = _adam(self._discriminator, judge.learning_rate, (0.5, judge.beta2))
             self.optimizers = {**self.optimizers, "discriminator": adam}
 
     def step(self, batch: Batch, step: int, progress: float) -> dict[str, Tensor]:
         self._generator.train()
         self._set_learning_rates(progress)
-        conditioning, real = self._pictures(batch.conditioning), self._pictures(batch.real)
-        with autocast(self.config, self.device):
-            raw = self._generator(conditioning)
-        raw = raw.float()
-        shown = self._shown(raw, batch)
-        losses = self._reconstruction(raw, shown, real, batch)
+        with part("to device"):
+            conditioning, real = self._pictures(batch.conditioning), self._pictures(batch.real)
+        with part("generator"):
+            raw = self._generated(conditioning)
+        with part("reconstruction"):
+            shown = self._shown(raw, batch)
+            losses = self._reconstruction(raw, shown, real, batch)
+        judged: dict[str, Tensor] = {}
         if self._discriminator is not None and step >= self.config.discriminator.start_step:
             views_real, views_fake = self._views(real, conditioning, batch), self._views(shown, conditioning, batch)
-            judged = self._judge(self._discriminator, views_real, views_fake.detach())
-            _update(self.optimizers["discriminator"], judged)
-            losses = losses | self._fool(self._discriminator, views_real, views_fake, step)
+            judged = self._taught(self._discriminator, views_real, views_fake.detach(), step)
+            with part("fooling"):
+                losses = losses | self._fool(self._discriminator, views_real, views_fake, step)
         total = torch.stack(list(losses.values())).sum()
-        _update(self.optimizers["generator"], total)
-        follow(self._average, self._generator, self.config.schedule.ema, step)
-        said = {name: loss.detach() for name, loss in losses.items()} | {"total": total.detach()}
-        return said | ({"discriminator": judged.detach()} if "adversarial" in losses else {})
+        gradient = _updated(self.optimizers["generator"], total, "generator")
+        with part("average"):
+            follow(self._average, self._generator, self.config.schedule.ema, step)
+        said = {name: loss.detach() for name, loss in losses.items()}
+        return said | judged | {"total": total.detach(), "generator_gradient": gradient}
 
     def performer(self, examples: Examples) -> nn.Module:
         schedule = self.config.schedule
@@ -72,6 +91,20 @@ class Pix2Pix:
     def picture(self, generator: nn.Module, batch: Batch) -> Tensor:
         return self._shown(generator(self._pictures(batch.conditioning)).float(), batch)
 
+    @torch.no_grad()
+    def recognized(self, batch: Batch) -> float | None:
+        if self._discriminator is None:
+            return None
+        views = self._views(self._pictures(batch.real), self._pictures(batch.conditioning), batch)
+        scores, _ = self._discriminator.eval()(views)
+        self._discriminator.train()
+        return float((scores.float() > self._form.border).float().mean())
+
+    def _generated(self, conditioning: Tensor) -> Tensor:
+        with autocast(self.config, self.device):
+            raw = self._generator(conditioning)
+        return raw.float()
+
     def _reconstruction(self, raw: Tensor, shown: Tensor, real: Tensor, batch: Batch) -> dict[str, Tensor]:
         weights = self.config.losses
         weight = torch.from_numpy(batch.weight).to(self.device)[:, None]
@@ -83,6 +116,11 @@ class Pix2Pix:
             losses["edges"] = weights.edges * edge_l1(shown, real, weight)
         if self.figure and batch.figure is None:
             losses["matte"] = self._matte(raw[:, 3:], batch)
+        if weights.temporal:
+            losses["temporal"] = weights.temporal * temporal_l1(shown, real, weight)
+        if batch.shaken is not None:
+            shaken = self._shown(self._generated(self._pictures(batch.shaken)), batch)
+            losses["consistency"] = weights.consistency * weighted_l1(shaken, shown.detach(), weight)
         return losses
 
     def _true_figure(self, raw: Tensor, figure: NDArray[np.uint8], weight: Tensor) -> dict[str, Tensor]:
@@ -102,17 +140,31 @@ class Pix2Pix:
             self.config.losses.matte * matte_gap(matte, mask, far) + self.config.losses.far_matte * (matte * far).mean()
         )
 
-    def _judge(self, judge: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-        with autocast(self.config, self.device):
-            scores, _ = judge.train()(torch.cat([real, fake]))
+    def _taught(self, judge: nn.Module, real: Tensor, fake: Tensor, step: int) -> dict[str, Tensor]:
+        """One update of the discriminator, real and generated in one batch."""
+        config = self.config.discriminator
+        both = torch.cat([real, fake])
+        with part("judging"), autocast(self.config, self.device):
+            scores, _ = judge.train()(lightly_changed(both, step) if config.augment else both)
         of_real, of_fake = scores.float().chunk(2)
-        return self._form.judge(of_real, of_fake)
+        loss = total = self._form.judge(of_real, of_fake)
+        if config.r1 and step % R1_EVERY == 0:
+            total = loss + R1_EVERY * config.r1 * gradient_penalty(lambda some: judge(some)[0], real)
+        gradient = _updated(self.optimizers["discriminator"], total, "discriminator")
+        border = self._form.border
+        return {
+            "discriminator": loss.detach(),
+            "real_right": (of_real.detach() > border).float().mean(),
+            "fake_right": (of_fake.detach() <= border).float().mean(),
+            "discriminator_gradient": gradient,
+        }
 
     def _fool(self, judge: nn.Module, real: Tensor, fake: Tensor, step: int) -> dict[str, Tensor]:
         config = self.config
+        both = torch.cat([real, fake])
         judge.requires_grad_(False)
         with autocast(config, self.device):
-            scores, features = judge(torch.cat([real, fake]))
+            scores, features = judge(lightly_changed(both, step) if config.discriminator.augment else both)
         judge.requires_grad_(True)
         halves = [feature.chunk(2) for feature in features]
         matched = feature_distance([fake for _, fake in halves], [real.detach() for real, _ in halves])
@@ -143,7 +195,22 @@ class Pix2Pix:
                 group["lr"] = rates[name] * share
 
 
-def _update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+def _adam(network: nn.Module, rate: float, betas: tuple[float, float]) -> torch.optim.Adam:
+    return torch.optim.Adam(network.parameters(), rate, betas, fused=True)
+
+
+def _updated(optimizer: torch.optim.Optimizer, loss: Tensor, name: str) -> Tensor:
+    """One step of `optimizer`; returns the norm of the gradient it took."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
+    with part(f"{name} backward"):
+        loss.backward()
+    average_gradients(parameters)
+    with part(f"{name} update"):
+        norm = _norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+        optimizer.step()
+    return norm
+
+
+def _norm(gradients: list[Tensor]) -> Tensor:
+    return torch.stack(list(torch._foreach_norm(gradients))).norm()
