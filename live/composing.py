@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -110,13 +111,10 @@ class Composer:
         controls = self._controls
         if controls.blackout >= 1 or controls.panic:
             return np.zeros((*canvas, 4), np.uint8)
-        dark, bright = (
-            self._voiced(lambda voice, level=level: np.full((*_size(voice), 3), level, np.uint8), canvas, 0.0, True)
-            for level in (0, 255)
-        )
+        dark, bright = (self._voiced(partial(_flat, level), canvas, 0.0, again=True) for level in (0, 255))
         alpha = 255 - cv2.subtract(bright, dark).min(axis=2)
         straight = cv2.divide(dark, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=255)
-        colored = finished(straight, replace(controls, flip=False))
+        colored = finished(np.asarray(straight, np.uint8), replace(controls, flip=False))
         made = np.dstack([colored, alpha])
         return np.asarray(cv2.flip(made, 1), np.uint8) if controls.flip else made
 
@@ -267,6 +265,10 @@ def _same(made_of: tuple[object, ...], before: tuple[object, ...]) -> bool:
 
 def _has_matte(voice: Voice) -> bool:
     return voice.performed is not None and voice.performed.value.drawn.figure is not None
+
+
+def _flat(level: int, voice: Voice) -> Frame:
+    return np.full((*_size(voice), 3), level, np.uint8)
 
 
 def _size(voice: Voice) -> Size:

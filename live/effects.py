@@ -35,7 +35,7 @@ def silk_turned(figure: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
     """Only reds and oranges are turned, by `degrees`; gold, ivory and black stay, and so does alpha."""
     hsv = cv2.cvtColor(np.ascontiguousarray(figure[..., :3]), cv2.COLOR_RGB2HSV)
     hue, saturation, _ = cv2.split(hsv)
-    silk = cv2.compare(saturation, SILK_SATURATION, cv2.CMP_GE)
+    _, silk = cv2.threshold(saturation, SILK_SATURATION - 1, 255, cv2.THRESH_BINARY)
     cv2.copyTo(cv2.LUT(hue, _silk_table(round(degrees))), silk, hue)
     cv2.insertChannel(hue, hsv, 0)
     colored = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)

@@ -195,10 +195,12 @@ def _shade(ground: Frame, layer: Layer | None, controls: Controls) -> None:
     np.copyto(under, cv2.multiply(under, cv2.cvtColor(enlarged, cv2.COLOR_GRAY2RGB), scale=1 / 255))
 
 
+_BODY = np.clip((np.arange(256) - BODY) * 255 / (255 - BODY), 0, 255).astype(np.uint8)
+
+
 def _body(figure: Figure) -> NDArray[np.uint8]:
     """What of the matte is body: not the light that it throws on the floor, which is half transparent."""
-    matte = cv2.extractChannel(figure, 3)
-    return np.asarray(cv2.convertScaleAbs(cv2.subtract(matte, BODY), alpha=255 / (255 - BODY)), np.uint8)
+    return np.asarray(cv2.LUT(cv2.extractChannel(figure, 3), _BODY), np.uint8)
 
 
 def _outline(ground: Frame, layer: Layer, controls: Controls) -> None:

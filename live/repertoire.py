@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
+import numpy as np
+
 from engines.bundle import find_bundles, open_bundle
 from engines.errors import BadInput, UnderstudyError
 from engines.images import Frame, Size
@@ -42,6 +44,8 @@ class Act:
         gauges: Gauges,
     ) -> None:
         self.path, self._opened = path, opened
+        self.is_awake = True
+        """A performer that nobody sees costs nothing: it is asleep."""
         self._gauges = gauges
         self._stand_in = opened(path)
         self._is_fresh = True
@@ -53,7 +57,16 @@ class Act:
         self._stages = (
             Stage(
                 f"conditioning of {self.name}",
-                lambda: Preparing(lambda: self._stand_in, followed, frames, seen, read_controls, self.prepared),
+                lambda: Preparing(
+                    lambda: self._stand_in,
+                    followed,
+                    frames,
+                    seen,
+                    read_controls,
+                    self.prepared,
+                    lambda: np.nan_to_num(gauges.latency_ms(50)) / 1000,
+                    lambda: self.is_awake,
+                ),
                 faults,
             ),
             Stage(f"engine of {self.name}", self._drawing, faults),
@@ -76,6 +89,10 @@ class Act:
         for stage in self._stages:
             stage.start()
         return self
+
+    def renew_engine(self) -> None:
+        """The engine hangs: go on with another."""
+        self._stages[1].renew()
 
     def close(self) -> None:
         """Stop both threads, waiting a little for each."""
@@ -105,6 +122,11 @@ class Repertoire:
         self._paths, self._begin, self._faults = list(paths), begin, faults
         self._controls = Controls()
         self._coming: Future[Act] | None = None
+        self._other_coming: Future[Act] | None = None
+        self._leaving: Act | None = None
+        self._entered_s = 0.0
+        self.other: Act | None = None
+        """The one to crossfade to, kept ready."""
         self.act = begin(self._paths[0]).start()
 
     @property
@@ -112,25 +134,63 @@ class Repertoire:
         """By which they are called: the names of their folders."""
         return [path.name for path in self._paths]
 
-    def on_stage(self, controls: Controls) -> Act:
+    def on_stage(self, controls: Controls, now_s: float = 0.0) -> Act:
         """The act to show in this tick. Starts loading when the controls ask for another; never waits."""
+        self._call_other(controls)
         if self._coming is None:
             wanted = self._wanted(self._controls, controls)
             self._controls = controls  # what is asked while another one comes on is taken up after that
             if wanted and wanted != self.act.path:
                 self._coming = self._load(wanted)
         elif self._coming.done():
-            self._enter(self._coming)
+            self._enter(self._coming, now_s)
             self._coming = None
+        self.act.is_awake = self.other is None or controls.crossfade < 1
         return self.act
 
+    def beside(self, controls: Controls, now_s: float) -> list[tuple[Act, float]]:
+        """Who else is seen, each over those before it by its share: the other performer, and the one that leaves."""
+        seen = [(self.other, controls.crossfade)] if self.other and controls.crossfade > 0 else []
+        if self._leaving:
+            left = 1 - (now_s - self._entered_s) / max(controls.bundle_fade, 1e-3)
+            if left > 0:
+                return [*seen, (self._leaving, min(1.0, left))]
+            self._retire(self._leaving)
+            self._leaving = None
+        return seen
+
     def close(self) -> None:
+        for act in (self._leaving, self.other):
+            if act:
+                self._retire(act)
         self.act.close()
+
+    def _call_other(self, controls: Controls) -> None:
+        """Load whom the crossfade goes to: whom `other` names, else the next in the row."""
+        if self._other_coming and self._other_coming.done():
+            coming, self._other_coming = self._other_coming, None
+            if (act := self._arrived(coming)) is not None:
+                if self.other:
+                    self._retire(self.other)
+                self.other = act
+        if self.other:
+            self.other.is_awake = controls.crossfade > 0
+        if self._other_coming:
+            return
+        named = controls.other != self._controls.other
+        if named or (controls.crossfade > 0 and not self.other and self._controls.crossfade <= 0):
+            wanted = self._named(controls.other) if controls.other else self._after(1)
+            if wanted and not (self.other and self.other.path == wanted):
+                self._other_coming = self._load(wanted)
+
+    def _after(self, steps: int) -> Path:
+        """The one so many places after the one on stage."""
+        return self._paths[(self._paths.index(self.act.path) + steps) % len(self._paths)]
 
     def _wanted(self, before: Controls, now: Controls) -> Path | None:
         """What a control that moved asks for."""
         if steps := now.next_bundle - before.next_bundle:
-            return self._paths[(self._paths.index(self.act.path) + steps) % len(self._paths)]
+            return self._after(steps)
         return self._named(now.bundle) if now.bundle != before.bundle else None
 
     def _named(self, name: str) -> Path | None:
@@ -157,14 +217,25 @@ class Repertoire:
         threading.Thread(target=load, name="repertoire", daemon=True).start()
         return future
 
-    def _enter(self, coming: "Future[Act]") -> None:
+    def _enter(self, coming: "Future[Act]", now_s: float) -> None:
+        if (act := self._arrived(coming)) is None:
+            return
+        if self._leaving:
+            self._retire(self._leaving)
+        self._leaving, self._entered_s, self.act = self.act, now_s, act
+
+    def _arrived(self, coming: "Future[Act]") -> Act | None:
+        """Who has come on; None, and a fault told, when that failed."""
         error = coming.exception()
         if isinstance(error, Exception):
             self._faults.report("repertoire", error)
-            return
+            return None
         self._faults.clear("repertoire")
-        threading.Thread(target=self.act.close, name="retiring", daemon=True).start()
-        self.act = coming.result()
+        return coming.result()
+
+    @staticmethod
+    def _retire(act: Act) -> None:
+        threading.Thread(target=act.close, name="retiring", daemon=True).start()
 
 
 def playable(options: LiveOptions) -> list[Path]:

@@ -77,9 +77,9 @@ class Stage:
     def __init__(self, name: str, opened: Callable[[], Part], faults: Faults) -> None:
         self.name = name
         self._opened, self._faults = opened, faults
-        self._halt = threading.Event()
         self.is_over = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._halt = threading.Event()
+        self._thread = self._made()
 
     def start(self) -> "Stage":
         self._thread.start()
@@ -89,6 +89,16 @@ class Stage:
         """Ask it to stop; returns at once."""
         self._halt.set()
 
+    def renew(self) -> None:
+        """Leave a thread that hangs to itself and go on with another; should it ever wake up, it closes its part."""
+        self.halt()
+        self._halt = threading.Event()
+        self._thread = self._made()
+        self._thread.start()
+
+    def _made(self) -> threading.Thread:
+        return threading.Thread(target=self._run, args=(self._halt,), name=self.name, daemon=True)
+
     def close(self) -> None:
         """Stop and wait a little; one that hangs is left behind."""
         self.halt()
@@ -97,31 +107,32 @@ class Stage:
         if self._thread.is_alive():
             log.warning("%s hangs and is left behind", self.name)
 
-    def _run(self) -> None:
+    def _run(self, halt: threading.Event) -> None:
         wait_s = FIRST_WAIT_S
-        while not self._halt.is_set():
-            good_steps = self._attempt()
-            if self.is_over or self._halt.is_set():
+        while not halt.is_set():
+            good_steps = self._attempt(halt)
+            if self.is_over or halt.is_set():
                 return
             wait_s = FIRST_WAIT_S if good_steps >= SOUND_AFTER else wait_s
-            self._halt.wait(wait_s)
+            halt.wait(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
-    def _attempt(self) -> int:
+    def _attempt(self, halt: threading.Event) -> int:
         """Open, step until something happens, close. Returns how many steps did something."""
         part: Part | None = None
         good_steps = 0
         try:
             part = self._opened()
-            while not self._halt.is_set():
-                if part.step():
+            while not halt.is_set():
+                if part.step() and not halt.is_set():
                     good_steps += 1
                     if good_steps == 1:
                         self._faults.clear(self.name)
         except Over:
-            self.is_over = True
+            self.is_over = not halt.is_set()
         except Exception as error:  # the guard of the show: whatever a part does, the others go on
-            self._faults.report(self.name, error)
+            if not halt.is_set():
+                self._faults.report(self.name, error)
         finally:
             if part:
                 self._close(part)

@@ -1,11 +1,14 @@
-"""Notices what hangs without failing: a camera stuck in its driver, an engine that never comes back."""
+"""Notices what hangs without failing, and begins it anew: a camera stuck in its driver, an engine that is lost."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from engines.errors import Unavailable
 from live.stages import Faults
 
 SILENT_S = 3.0
+RENEW_S = 6.0
+"""A part that hangs for so long is left to itself and begun anew; each time it takes twice as long until the next."""
+LONGEST_RENEW_S = 120.0
 FIRST_S = 15.0
 """Before its first piece of work a part may be opening a camera or making the pose model."""
 
@@ -13,8 +16,9 @@ FIRST_S = 15.0
 class Watch:
     """Looks at counters that ought to rise. Only the first that stands still is told: it explains those after it."""
 
-    def __init__(self, faults: Faults, start_s: float) -> None:
-        self._faults = faults
+    def __init__(self, faults: Faults, start_s: float, renew: Callable[[str], None] = lambda _part: None) -> None:
+        self._faults, self._renew = faults, renew
+        self._renewals: dict[str, tuple[float, float]] = {}  # part -> when it is due, how long the wait after that
         self._seen: dict[str, tuple[int, float]] = {}
         self._start_s = start_s
 
@@ -24,8 +28,19 @@ class Watch:
         for part, _ in counts:
             if silent and part == silent[0]:
                 self._faults.report(f"{part} (silent)", Unavailable("nothing comes from it any more"))
+                self._renew_when_due(part, now_s)
             else:
                 self._faults.clear(f"{part} (silent)")
+
+    def _renew_when_due(self, part: str, now_s: float) -> None:
+        since_s = self._seen[part][1]
+        due_s, wait_s = self._renewals.get(part, (since_s + RENEW_S, 2 * RENEW_S))
+        if due_s < since_s:  # it worked in the meantime
+            due_s, wait_s = since_s + RENEW_S, 2 * RENEW_S
+        if now_s >= due_s:
+            self._renew(part)
+            due_s, wait_s = now_s + wait_s, min(2 * wait_s, LONGEST_RENEW_S)
+        self._renewals[part] = (due_s, wait_s)
 
     def _is_silent(self, part: str, count: int, now_s: float) -> bool:
         last, since_s = self._seen.get(part, (0, self._start_s))
