@@ -142,6 +142,24 @@ def check(args: argparse.Namespace) -> int:
     return 0
 
 
+def compile_(args: argparse.Namespace) -> int:
+    from engines.backends.compiling import compile_bundle
+    from engines.bundle import open_bundle
+    from engines.progress import bar
+
+    with bar(f"compiling {args.bundle}") as progress:
+
+        def shown(share: float) -> bool:
+            progress(round(100 * share), 100)
+            return True
+
+        plans = compile_bundle(open_bundle(args.bundle), args.backend, args.precision, args.capabilities, shown)
+    for plan in plans:
+        told = f"{plan.backend} {plan.precision} for {plan.capability or 'this card'}: {plan.took_s:.1f} s"
+        print(told + (f", but {plan.kept}" if plan.kept else ", kept"))
+    return 0
+
+
 # Training ------------------------------------------------------------------------------------------------------------
 
 
@@ -208,6 +226,18 @@ def bench_live(args: argparse.Namespace) -> int:
     return 0
 
 
+def bench_engines(args: argparse.Namespace) -> int:
+    if args.page_of:
+        from training.engine_page import write_page
+
+        write_page(args.page_of, args.page)
+        return 0
+    from training.engine_bench import bench_engines as measured
+
+    measured(sizes=args.sizes, generators=args.generators, runs=args.runs, threads=args.threads, json=args.json)
+    return 0
+
+
 # The parser ----------------------------------------------------------------------------------------------------------
 
 
@@ -255,8 +285,8 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--osc-in", type=int, help="UDP port to listen on (7400)")
     one.add_argument("--osc-out", type=int, help="UDP port to send to (7401)")
     one.add_argument("--osc-host", help="address to listen on (127.0.0.1)")
-    one.add_argument("--backend", help="auto, openvino, onnxruntime")
-    one.add_argument("--precision", help="auto, f32, bf16, int8")
+    one.add_argument("--backend", help="auto, rtx, tensorrt, cuda, openvino, onnxruntime, ...")
+    one.add_argument("--precision", help="auto, f32, bf16, f16, int8")
 
     one = _command(commands, "render", render, "perform a clip offline, every frame")
     one.add_argument("--bundle", type=Path, required=True)
@@ -291,6 +321,18 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one = _command(commands, "check", check, "open a bundle on every backend and compare with its reference")
     one.add_argument("bundle", type=Path)
     one.add_argument("--json", type=Path)
+    one = _command(commands, "compile", compile_, "build a bundle's TensorRT plan ahead of the show")
+    one.add_argument("bundle", type=Path)
+    one.add_argument("--backend", default="auto", help="rtx or tensorrt (auto: what this machine has)")
+    one.add_argument("--precision", default="auto", help="auto, f16, f32")
+    one.add_argument(
+        "--for",
+        dest="capabilities",
+        action="append",
+        default=[],
+        metavar="8.9",
+        help="a compute capability that rtx compiles for without a card; may be repeated",
+    )
 
 
 def _training_commands(commands: "argparse._SubParsersAction") -> None:
@@ -351,6 +393,14 @@ def _measuring_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--seconds", type=float, default=20)
     one.add_argument("--no-baseline", action="store_true")
     one.add_argument("--json", type=Path)
+    one = _command(benches, "engines", bench_engines, "every backend and precision, against torch eager in one run")
+    one.add_argument("--sizes", type=int, nargs="+", default=[256, 512])
+    one.add_argument("--generators", nargs="+", default=["light", "unet"], help="light, unet, resnet")
+    one.add_argument("--runs", type=int, default=60, help="calls a row")
+    one.add_argument("--threads", type=int, help="of the CPU (default: all)")
+    one.add_argument("--json", type=Path)
+    one.add_argument("--page-of", type=Path, metavar="JSON", help="measure nothing: write the page of an earlier run")
+    one.add_argument("--page", type=Path, default=Path("docs/performance.md"), metavar="PAGE.md")
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ def test_the_command_line_loads_nothing_before_it_is_asked() -> None:
         ["pose-model"],
         ["doctor"],
         ["check"],
+        ["compile"],
         ["pairs"],
         ["train"],
         ["export"],
@@ -57,6 +58,7 @@ def test_the_command_line_loads_nothing_before_it_is_asked() -> None:
         ["compare"],
         ["costume", "render"],
         ["bench", "live"],
+        ["bench", "engines"],
     ],
     ids=" ".join,
 )

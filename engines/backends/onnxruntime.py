@@ -42,10 +42,18 @@ class OnnxRuntime:
         except (ImportError, OSError, AttributeError) as error:  # two packages in one folder leave it without names
             return BackendStatus(self.name, False, f"onnxruntime does not start: {sentence(error)}", matters=True)
         if self.provider not in has:
-            own = self.package != "onnxruntime"
-            told = f"onnxruntime {installed} has no {self.provider}" + (f"; {self.package} brings it" if own else "")
-            return BackendStatus(self.name, False, told, matters=own and version_of(self.package) is not None)
+            return self._missing(installed)
         return BackendStatus(self.name, True, f"onnxruntime {installed} on {self.device}, {', '.join(self.runs)}")
+
+    def _missing(self, installed: str) -> BackendStatus:
+        """Where the provider's package is there and its provider is not, plain onnxruntime was installed over it."""
+        told = f"onnxruntime {installed} has no {self.provider}"
+        if self.package == "onnxruntime":
+            return BackendStatus(self.name, False, told)
+        if version_of(self.package) is None:
+            return BackendStatus(self.name, False, f"{told}; {self.package} brings it")
+        do = f"pip uninstall -y onnxruntime {self.package}, then pip install {self.package}"
+        return BackendStatus(self.name, False, f"{told}, since onnxruntime was installed over it; {do}", matters=True)
 
     def precisions(self) -> tuple[str, ...]:
         """It has no bf16 convolutions on a CPU; on a card f16 is a graph of its own."""

@@ -54,6 +54,8 @@ def built_plan(
         watch = _watch(trt, progress)
         config.progress_monitor = watch
         plan = builder.build_serialized_network(network, config)
+        if watch.error is not None:
+            raise watch.error
         if watch.stopped:
             raise BuildStopped(f"{label}: the build was stopped")
         if plan is None:
@@ -107,6 +109,7 @@ def _watch(trt: Any, progress: Progress) -> Any:
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
             self.stopped = False
+            self.error: BaseException | None = None
             self._lock = threading.Lock()
             self._phases: dict[str, _Phase] = {}
             self._share = 0.0
@@ -133,8 +136,8 @@ def _watch(trt: Any, progress: Progress) -> Any:
             if not self.stopped:
                 try:
                     self.stopped = not progress(self._share)
-                except Exception:  # an exception would have to pass through the library
-                    self.stopped = True
+                except BaseException as error:  # it may not pass through the library, not even Ctrl-C
+                    self.stopped, self.error = True, error
             return not self.stopped
 
     return Watch()
