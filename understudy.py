@@ -181,9 +181,17 @@ def pairs(args: argparse.Namespace) -> int:
 
 def train(args: argparse.Namespace) -> int:
     from training.config import load_config
-    from training.loop import train as trained
 
     config = load_config(args.config, args.set)
+    if args.dry_run:
+        from training.plan import planned, print_plan
+
+        print_plan(planned(config, args.pairs, minutes=args.minutes, steps=args.steps))
+        return 0
+    from training.loop import train as trained
+
+    if args.pairs is None or args.out is None:
+        raise BadInput("train needs --pairs PAIRS and --out RUN (only --dry-run does without)")
     trained(config, args.pairs, args.out, resume=args.resume, minutes=args.minutes, steps=args.steps)
     return 0
 
@@ -348,8 +356,9 @@ def _training_commands(commands: "argparse._SubParsersAction") -> None:
 
     one = _command(commands, "train", train, "train a generator on pairs")
     one.add_argument("config", type=Path)
-    one.add_argument("--pairs", type=Path, required=True)
-    one.add_argument("--out", type=Path, required=True, metavar="RUN")
+    one.add_argument("--pairs", type=Path)
+    one.add_argument("--out", type=Path, metavar="RUN")
+    one.add_argument("--dry-run", action="store_true", help="only print config, networks, memory and time")
     one.add_argument("--resume", action="store_true", help="go on exactly where RUN stopped")
     one.add_argument("--minutes", type=float)
     one.add_argument("--steps", type=int)

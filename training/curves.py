@@ -35,8 +35,9 @@ def draw_curves(run: Path) -> Path:
         for name in names:
             steps, values = series(lines, name)
             if len(steps):
-                axes.plot(steps, values, alpha=0.3 if len(steps) > 40 else 1.0, color=(line := _color(names, name)))
-                axes.plot(steps, _smoothed(values), label=name, color=line)
+                many, color = len(steps) > 40, _color(names, name)
+                axes.plot(steps, values, alpha=0.3 if many else 1.0, marker="" if many else ".", color=color)
+                axes.plot(steps, _smoothed(values), label=name, color=color)
         if "discriminator" in names:
             axes.axhline(FORMS[run_config(run).losses.form].chance, color="gray", linestyle=":", label="chance")
         if logarithmic and axes.lines:
