@@ -68,6 +68,7 @@ class Kept:
         partial = path.with_suffix(f".{os.getpid()}.part")
         try:
             self._make_folder()
+            partial.unlink(missing_ok=True)  # of a process of the same number that died
             with open(partial, "xb", opener=_created_privately) as file:
                 file.write(_wrapped(data, key))
                 file.flush()
