@@ -142,6 +142,17 @@ def check(args: argparse.Namespace) -> int:
     return 0
 
 
+def learn(args: argparse.Namespace) -> int:
+    """A performer from a clip without training, into a bundle."""
+    from engines.atlas.learning import learned_atlas
+    from engines.progress import bar
+
+    with bar(f"tracking {args.clip}") as progress:
+        bundle = learned_atlas(args.clip, args.out, size=args.size, progress=progress)
+    print(f"{bundle.label}: {bundle.manifest.made_by['keys']} key figures; understudy live --bundle {args.out}")
+    return 0
+
+
 def compile_(args: argparse.Namespace) -> int:
     from engines.backends.compiling import compile_bundle
     from engines.bundle import open_bundle
@@ -234,6 +245,13 @@ def bench_live(args: argparse.Namespace) -> int:
     return 0
 
 
+def bench_instant(args: argparse.Namespace) -> int:
+    from training.instant_bench import bench_instant as measured
+
+    measured(args.clip, pairs=args.pairs, limit=args.limit, json=args.json)
+    return 0
+
+
 def bench_engines(args: argparse.Namespace) -> int:
     if args.page_of:
         from training.engine_page import write_page
@@ -243,6 +261,14 @@ def bench_engines(args: argparse.Namespace) -> int:
     from training.engine_bench import bench_engines as measured
 
     measured(sizes=args.sizes, generators=args.generators, runs=args.runs, threads=args.threads, json=args.json)
+    return 0
+
+
+def bench_train(args: argparse.Namespace) -> int:
+    from training.bench import bench_train as measured
+    from training.config import load_config
+
+    measured(load_config(args.config, args.set), args.pairs, seconds=args.seconds, json=args.json, trace=args.trace)
     return 0
 
 
@@ -318,6 +344,12 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one = _command(motions, "extract", motion_extract, "track a video into a motion")
     one.add_argument("video", type=Path)
     one.add_argument("--out", type=Path, required=True, metavar="MOTION.npz")
+
+    one = _command(commands, "learn", learn, "make a performer of a clip, without training")
+    one.add_argument("clip", type=Path)
+    one.add_argument("--out", type=Path, required=True, metavar="BUNDLE")
+    one.add_argument("--instant", action="store_true", help="key figures only, no training (the only way so far)")
+    one.add_argument("--size", type=int, default=512)
 
     one = _command(commands, "bundles", bundles, "list what can be played")
     one.add_argument("folders", type=Path, nargs="*", help="further folders to look in")
@@ -397,6 +429,12 @@ def _measuring_commands(commands: "argparse._SubParsersAction") -> None:
     benches = commands.add_parser("bench", help="measure, with a baseline in the same run").add_subparsers(
         required=True
     )
+    one = _command(benches, "instant", bench_instant, "how soon a clip performs without training, and how well")
+    one.add_argument("clip", type=Path)
+    one.add_argument("--pairs", type=Path, metavar="DIR", help="the clip's pairs, if they were built before")
+    one.add_argument("--limit", type=int, help="measure only about so many held-out frames")
+    one.add_argument("--json", type=Path)
+
     one = _command(benches, "live", bench_live, "rates and latency of the whole show")
     one.add_argument("--bundle", type=Path)
     one.add_argument("--seconds", type=float, default=20)
@@ -410,6 +448,14 @@ def _measuring_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--json", type=Path)
     one.add_argument("--page-of", type=Path, metavar="JSON", help="measure nothing: write the page of an earlier run")
     one.add_argument("--page", type=Path, default=Path("docs/performance.md"), metavar="PAGE.md")
+
+    one = _command(benches, "train", bench_train, "images a second of training, beside a plain loop's")
+    one.add_argument("config", type=Path, nargs="?", default=Path("configs/training/dance.toml"))
+    one.add_argument("--pairs", type=Path, help="default: the built-in dancer")
+    one.add_argument("--seconds", type=float, default=30, help="for each of the two loops")
+    one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a config value")
+    one.add_argument("--trace", type=Path, metavar="FILE.txt", help="write the profiler's table")
+    one.add_argument("--json", type=Path)
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ def _go(run: Run, limits: _Limits, watch: "_Watch | None", stop: threading.Event
 
 def _steps(run: Run, limits: _Limits, watch: "_Watch | None", stop: threading.Event, now: Callable[[], float]) -> None:
     losses: dict[str, Tensor] = {}
-    with _prefetched(run.examples, run.step) as batches:
+    with prefetched(run.examples, run.step) as batches:
         while True:
             done, stopping = told_by_first((limits.share(run), float(stop.is_set())))
             if done >= 1 or stopping:
@@ -340,7 +340,7 @@ def _facts(run: Run, pairs: Path) -> dict[str, object]:
 
 
 @contextmanager
-def _prefetched(examples: Examples, first: int, ahead: int = 2) -> Iterator[Iterator[Batch]]:
+def prefetched(examples: Examples, first: int, ahead: int = 2) -> Iterator[Iterator[Batch]]:
     """This process's share of the batches from step `first` on, prepared in a thread while the step before runs."""
 
     def share(step: int) -> Batch:
