@@ -13,8 +13,12 @@ import numpy as np
 from engines.bundle import Manifest, Port
 from engines.errors import BundleError
 from engines.images import Frame, Size, covering
+from engines.pose.landmarks import Landmarks
 from engines.pose.skeleton import drawn_skeleton
 from engines.scene import Scene
+
+Posed = Callable[[Landmarks], np.ndarray]
+"""Landmarks to the atlas's figure in that pose, (S, S, 4) straight RGBA; it remembers what it showed last."""
 
 Kind = Callable[[Scene, Manifest, Size], np.ndarray | None]
 
@@ -60,23 +64,39 @@ KINDS: dict[str, tuple[Kind, int]] = {
     "edges": (_edges, 1),
 }
 
+# The posed figure comes alone, or behind the skeleton for a generator that refines it.
+FIGURE_CHANNELS = (4, 7)
+
 # These look at nothing but themselves.
 BLIND = ("previous", "none")
 
 
-def conditioned(scene: Scene, manifest: Manifest) -> dict[str, np.ndarray] | None:
-    """The inputs of one tick but for what is fed back, or None when there is nothing to look at."""
+def conditioned(scene: Scene, manifest: Manifest, posed: Posed | None = None) -> dict[str, np.ndarray] | None:
+    """The inputs of one tick but for what is fed back, or None when there is nothing to look at.
+
+    `posed` lays the bundle's atlas onto a pose, for the kind `figure`.
+    """
     inputs = _knobs(scene.knobs, manifest)
     port = manifest.input("conditioning")
     if port is None or manifest.conditioning in BLIND:
         return inputs
-    kind, _ = KINDS[manifest.conditioning]
     height, width, channels = port.shape
-    picture = kind(scene, manifest, (height, width))
+    if manifest.conditioning == "figure":
+        picture = _figure(scene, manifest, channels, posed)
+    else:
+        picture = KINDS[manifest.conditioning][0](scene, manifest, (height, width))
     if picture is None:
         return None
     inputs["conditioning"] = picture if picture.shape[2] == channels else np.repeat(picture, channels, axis=2)
     return inputs
+
+
+def _figure(scene: Scene, manifest: Manifest, channels: int, posed: Posed | None) -> np.ndarray | None:
+    if scene.landmarks is None or posed is None:
+        return None
+    figure = posed(scene.landmarks)
+    skeleton = _skeleton(scene, manifest, manifest.size) if channels == FIGURE_CHANNELS[1] else None
+    return figure if skeleton is None else np.concatenate([skeleton, figure], axis=2)
 
 
 def fed_back(manifest: Manifest) -> tuple[Port, ...]:
@@ -88,7 +108,7 @@ def fed_back(manifest: Manifest) -> tuple[Port, ...]:
 def check_inputs(manifest: Manifest, label: str) -> None:
     """Refuse a bundle with an input that nothing here can fill. Raises `BundleError`."""
     kind = manifest.conditioning
-    if kind not in KINDS and kind not in BLIND:
+    if kind not in (*KINDS, *BLIND, "figure"):
         raise BundleError(f"{label} is conditioned on {kind!r}, which this understudy cannot draw; update it")
     filled = {port.name for port in fed_back(manifest)} | {knob.name for knob in manifest.knobs}
     for port in manifest.inputs:
@@ -96,12 +116,14 @@ def check_inputs(manifest: Manifest, label: str) -> None:
             continue
         if port.name != "conditioning" or kind in BLIND:
             raise BundleError(f"{label} has an input {port.name!r}, which this understudy cannot fill; update it")
-        channels = KINDS[kind][1]
-        if port.dtype != "uint8" or len(port.shape) != 3 or port.shape[2] not in (channels, 3):
+        channels = FIGURE_CHANNELS if kind == "figure" else (KINDS[kind][1], 3)
+        if port.dtype != "uint8" or len(port.shape) != 3 or port.shape[2] not in channels:
             raise BundleError(
                 f"{label}: input 'conditioning' is {port.dtype} {port.shape}; "
-                f"{kind!r} gives uint8 (height, width, {channels}); export the bundle again"
+                f"{kind!r} gives uint8 (height, width, {channels[0]}); export the bundle again"
             )
+        if kind == "figure" and port.shape[:2] != manifest.size:
+            raise BundleError(f"{label}: a figure is posed at {manifest.size}; input 'conditioning' is {port.shape}")
 
 
 def _knobs(turned: Mapping[str, float], manifest: Manifest) -> dict[str, np.ndarray]:

@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from engines.atlas.posing import Poser
 from engines.backends import Engine
 from engines.bundle import Bundle
 from engines.bundle.manifest import FROM_LANDMARKS
 from engines.conditioning import check_inputs, conditioned, fed_back
+from engines.errors import BundleError
 from engines.finish import faded, joined, over, refined
 from engines.images import Frame, Size, covering
 from engines.scene import Drawn, Scene
@@ -22,6 +24,8 @@ class Performer:
     """
 
     def __init__(self, bundle: Bundle, engine: Engine) -> None:
+        if bundle.manifest.conditioning == "figure" and bundle.atlas is None:
+            raise BundleError(f"{bundle.label} is conditioned on 'figure', but holds no atlas; export it again")
         check_inputs(bundle.manifest, bundle.label)
         self.manifest, self.engine = bundle.manifest, engine
         self._resting = _resting_picture(bundle)
@@ -29,7 +33,8 @@ class Performer:
         self._nobody = np.zeros((*self.manifest.size, 4), np.uint8)
         self._nobody.flags.writeable = False
         self._fed_back = fed_back(self.manifest)
-        self._inputs: dict[str, np.ndarray] = {}  # of the last tick that had something to look at; conditioning thread
+        self._poser = None if bundle.atlas is None else Poser(bundle.atlas)  # conditioning thread, like the next
+        self._inputs: dict[str, np.ndarray] = {}  # of the last tick that had something to look at
         self._shown: Frame | None = None  # engine thread, like the next
         self._last_output: np.ndarray | None = None
 
@@ -39,8 +44,10 @@ class Performer:
         While a vanished person fades, the last inputs are given again.
         """
         if self._presence(scene) <= 0:
+            if self._poser is not None:
+                self._poser.reset()
             return {}
-        inputs = conditioned(scene, self.manifest)
+        inputs = conditioned(scene, self.manifest, None if self._poser is None else self._poser.posed)
         if inputs is not None:
             self._inputs = inputs
         return self._inputs
@@ -143,5 +150,5 @@ def _resting_picture(bundle: Bundle) -> Frame:
 
 
 def _as_picture(conditioning: np.ndarray) -> Frame:
-    """A conditioning of 1, 3 or 7 channels as people look at it."""
+    """A conditioning of 1, 3, 4 or 7 channels as people look at it."""
     return np.repeat(conditioning, 3, axis=2) if conditioning.shape[2] == 1 else conditioning[..., :3]

@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from engines.atlas.engine import AtlasEngine
 from engines.bundle import Bundle, Manifest
 from engines.errors import BundleError, EngineError
 
@@ -113,9 +114,12 @@ def open_engine(
 
     `auto` takes the best backend that opens it, and there int8 if the bundle holds such a graph and the backend runs
     it, else the shortest float that the device has; `engine.why` tells which, and what was passed over. `threads` is
-    for the CPU; None leaves it to the runtime. `avoid` are backends that `auto` passes over, with the reason. Raises
+    for the CPU; None leaves it to the runtime. `avoid` are backends that `auto` passes over, with the reason. An atlas
+    without a graph performs by itself, whatever is asked for. Raises
     `EngineError` when it cannot be run here, `BundleError` when the bundle does not hold it.
     """
+    if not bundle.manifest.graphs and bundle.atlas is not None:
+        return AtlasEngine()
     _check_asked(bundle, backend, precision)
     passed: list[str] = []
     reasons: list[str] = []

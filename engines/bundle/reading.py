@@ -10,8 +10,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from engines.atlas.cutting import Atlas
+from engines.atlas.packing import INDEX, unpacked
 from engines.bundle.graphs import check_graph
 from engines.bundle.manifest import FORMAT, Manifest
 from engines.errors import BundleError
@@ -69,16 +72,33 @@ class Bundle:
         """conditioning | generated | real side by side, for people, or None."""
         return self.picture("preview.png") if "preview.png" in self else None
 
+    @cached_property
+    def atlas(self) -> Atlas | None:
+        """The key figures that are laid onto the pose, or None. Raises `BundleError` when they are damaged."""
+        if INDEX not in self:
+            return None
+        return unpacked(self.read, self.rgba, self.manifest.size, self.label)
+
     def picture(self, name: str) -> Frame:
         """One picture of the bundle as (H, W, 3) uint8 RGB, read-only."""
-        data = self.read(name)
-        _check_picture(data, self.label, name)
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        if decoded is None:
-            raise BundleError(f"{self.label}: {name} is no picture that opens; export the bundle again")
-        frame = np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+        frame = np.asarray(cv2.cvtColor(self._decoded(name, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
         frame.flags.writeable = False
         return frame
+
+    def rgba(self, name: str) -> NDArray[np.uint8]:
+        """One picture of the bundle with its alpha, (H, W, 4) uint8."""
+        decoded = self._decoded(name, cv2.IMREAD_UNCHANGED)
+        if decoded.ndim != 3 or decoded.shape[2] != 4 or decoded.dtype != np.uint8:
+            raise BundleError(f"{self.label}: {name} is no picture of 8 bits with alpha; export the bundle again")
+        return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGRA2RGBA), np.uint8)
+
+    def _decoded(self, name: str, how: int) -> NDArray[np.uint8]:
+        data = self.read(name)
+        _check_picture(data, self.label, name)
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), how)
+        if decoded is None:
+            raise BundleError(f"{self.label}: {name} is no picture that opens; export the bundle again")
+        return np.asarray(decoded)
 
 
 class FolderFiles(Mapping[str, bytes]):
@@ -185,6 +205,7 @@ def check_bundle_contents(bundle: Bundle) -> None:
             check_graph(data, manifest, f"{label}: {name}")
     _check_skeleton(manifest, label)
     _check_plate(bundle)
+    _ = bundle.atlas  # reads it whole, and refuses a damaged one
 
 
 def check_name(name: str, label: str) -> None:

@@ -1,0 +1,224 @@
+"""The instant performer: what is cut, how it is posed, and how it travels."""
+
+import time
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from engines.atlas.cutting import spread
+from engines.atlas.engine import AtlasEngine
+from engines.atlas.layers import PARTS, body_units, places
+from engines.atlas.learning import Room, bundled, learned_atlas
+from engines.atlas.packing import INDEX, packed
+from engines.atlas.posing import FADE, Poser
+from engines.backends import open_engine
+from engines.bundle import Bundle, made_bundle, open_bundle, write_bundle
+from engines.errors import BundleError, VideoError
+from engines.performer import Performer
+from engines.pose.landmarks import Joint, torso_length
+from engines.pose.tracker import Tracked
+from engines.scene import Scene
+from engines.take.clip import MemoryClip
+from tests.fakes_atlas import COLORS, SIZE, WALL, colored, dancing, room, small_atlas
+
+WILD = st.floats(width=32)
+
+
+def small_bundle() -> Bundle:
+    manifest, files = bundled(small_atlas(), name="small", room=Room(room(), (0, 0)), proportions=None, fps=25)
+    return made_bundle(manifest, files)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(arrays(np.float32, (33, 4), elements=st.one_of(WILD, st.floats(-2, 3, width=32))))
+def test_any_landmarks_give_a_figure(landmarks: np.ndarray) -> None:
+    figure = Poser(small_atlas()).posed(landmarks)
+    assert figure.shape == (SIZE, SIZE, 4)
+    assert figure.dtype == np.uint8
+    assert not figure[figure[..., 3] == 0].any()
+
+
+def test_wild_landmarks_cost_no_more_than_a_body() -> None:
+    poser, rng = Poser(small_atlas()), np.random.default_rng(0)
+    started = time.thread_time()
+    for _ in range(20):
+        poser.posed(rng.normal(0.5, 1, (33, 4)).astype(np.float32))
+    assert time.thread_time() - started < 10  # a guard against runaways, not a measurement
+
+
+def test_a_key_pose_gives_its_own_frame_back() -> None:
+    landmarks = dancing(8)
+    for i in (0, 3, 5):
+        figure = Poser(small_atlas()).posed(landmarks[i])
+        frame, mask = colored(landmarks[i])
+        inside = cv2.erode(mask, np.ones((3, 3), np.uint8)) > 0
+        assert (figure[..., 3][inside] > 128).mean() > 0.93
+        apart = np.abs(figure[..., :3].astype(int) - frame)[inside & (figure[..., 3] > 128)]
+        assert apart.mean() < 22
+
+
+def test_a_moved_body_is_the_same_figure_elsewhere() -> None:
+    poses = dancing(8)
+    here = Poser(small_atlas()).posed(poses[2])
+    shifted = poses[2].copy()
+    shifted[:, 0] += 16 / SIZE
+    there = Poser(small_atlas()).posed(shifted)
+    assert np.abs(here[:, :-16].astype(int) - there[:, 16:]).mean() < 2
+
+
+def test_limbs_follow_a_pose_no_key_has() -> None:
+    pose = dancing(8)[0].copy()
+    elbow, wrist, hand = Joint.LEFT_ELBOW, Joint.LEFT_WRIST, [Joint.LEFT_INDEX, Joint.LEFT_PINKY, Joint.LEFT_THUMB]
+    unit = float(torso_length(pose))
+    pose[elbow, :2] = pose[Joint.LEFT_SHOULDER, :2] + (0.55 * unit, -0.1 * unit)
+    pose[wrist, :2] = pose[elbow, :2] + (0.5 * unit, -0.1 * unit)
+    pose[hand, :2] = pose[wrist, :2] + (0.12 * unit, 0)
+    figure = Poser(small_atlas()).posed(pose)
+    x, y = ((pose[elbow, :2] + pose[wrist, :2]) / 2 * SIZE).astype(int)
+    assert figure[y, x, 3] > 200
+    assert np.abs(figure[y, x, :3].astype(int) - COLORS["arm"]).max() < 70
+
+
+def test_no_wall_is_carried_along() -> None:
+    figure = Poser(small_atlas()).posed(dancing(8)[4])
+    solid = figure[figure[..., 3] > 200][:, :3].astype(int)
+    assert (np.abs(solid - WALL).max(axis=1) < 12).mean() < 0.02
+
+
+def test_a_limb_goes_over_from_key_to_key() -> None:
+    poser, poses = Poser(small_atlas()), dancing(8)
+    first = poser.posed(poses[1])
+    for _ in range(3 * FADE):
+        after = poser.posed(poses[6])
+    poser = Poser(small_atlas())
+    poser.posed(poses[1])
+    fading = poser.posed(poses[6])
+    assert np.abs(fading.astype(int) - after).sum() > 0
+    assert np.abs(poser.posed(poses[1]).astype(int) - first).mean() < 25
+
+
+def test_a_still_body_is_still() -> None:
+    poser, pose = Poser(small_atlas()), dancing(8)[3]
+    first = poser.posed(pose)
+    assert all(np.array_equal(first, poser.posed(pose)) for _ in range(4))
+
+
+def test_keys_cover_what_was_danced() -> None:
+    poses = dancing(40, 0.5)
+    chosen = spread(poses, np.ones(40, np.float32), 10)
+    assert len(set(chosen)) == 10
+    flat = places(poses[..., :3]) / body_units(places(poses[..., :3]))[:, None, None]
+    apart = np.linalg.norm(flat[:, None, 11:] - flat[None, :, 11:], axis=-1).mean(axis=-1)
+    farthest = apart[:, chosen].min(axis=1).max()
+    assert farthest < apart[:, :10].min(axis=1).max()
+
+
+def test_a_clip_of_one_pose_gives_one_key() -> None:
+    assert len(spread(np.repeat(dancing(1), 20, axis=0), np.ones(20, np.float32))) == 1
+
+
+def test_a_bundle_of_an_atlas_plays_without_a_graph(tmp_path: object) -> None:
+    bundle = write_bundle(tmp_path / "small", small_bundle().manifest, small_bundle().files)  # type: ignore[operator]
+    opened = open_bundle(bundle.path or "")
+    engine = open_engine(opened)
+    assert isinstance(engine, AtlasEngine)
+    drawn = Performer(opened, engine).perform(Scene(dancing(8)[2], 1.0))
+    assert drawn.figure is not None
+    assert np.array_equal(drawn.figure, Poser(small_atlas()).posed(dancing(8)[2]))
+    assert np.abs(drawn.image.astype(int) - WALL).max() > 60
+
+
+def test_who_leaves_fades_with_the_atlas() -> None:
+    bundle = small_bundle()
+    performer = Performer(bundle, open_engine(bundle))
+    whole = performer.perform(Scene(dancing(8)[2], 1.0)).figure
+    half = performer.perform(Scene(dancing(8)[2], 0.5)).figure
+    gone = performer.perform(Scene(None, 0.0)).figure
+    assert whole is not None
+    assert half is not None
+    assert gone is not None
+    assert whole[..., 3].astype(int).sum() > 1.8 * half[..., 3].astype(int).sum() > 0 == gone.sum()
+
+
+def test_an_atlas_travels_unchanged() -> None:
+    atlas, bundle = small_atlas(), small_bundle()
+    assert bundle.atlas is not None
+    for key, found in zip(atlas.keys, bundle.atlas.keys, strict=True):
+        assert np.allclose(key.landmarks, found.landmarks, atol=1e-5)
+        for cut, other in zip(key.cuts, found.cuts, strict=True):
+            assert (cut is None) == (other is None)
+            if cut is not None and other is not None:
+                assert cut.corner == other.corner
+                assert np.array_equal(cut.pixels, other.pixels)
+
+
+@pytest.mark.parametrize(
+    ("found", "instead", "told"),
+    [
+        (b'"size": 160', b'"size": 99', "is of size 99"),
+        (b'"format": 1', b'"format": 9', "newer understudy"),
+        (b'"faults": [', b'"faults": ["x", ', "faults"),
+        (b'"corner": [', b'"corner": [99999, ', "corner"),
+        (b'"box": [0, 0,', b'"box": [9999, 0,', "outside of atlas/000.png"),
+        (b"{", b"", "is not JSON"),
+    ],
+)
+def test_a_damaged_index_is_refused_in_a_sentence(found: bytes, instead: bytes, told: str) -> None:
+    manifest, files = bundled(small_atlas(), name="small", room=None, proportions=None, fps=25)
+    assert found in files[INDEX]
+    with pytest.raises(BundleError, match=told):
+        made_bundle(manifest, {**files, INDEX: files[INDEX].replace(found, instead, 1)})
+
+
+def test_a_sheet_that_is_missing_is_refused() -> None:
+    manifest, files = bundled(small_atlas(), name="small", room=None, proportions=None, fps=25)
+    with pytest.raises(BundleError, match=r"atlas/003.png is missing"):
+        made_bundle(manifest, {name: data for name, data in files.items() if name != "atlas/003.png"})
+
+
+def test_a_limb_that_was_never_seen_is_no_reason_to_stop() -> None:
+    atlas = small_atlas()
+    headless = type(atlas)(
+        atlas.size,
+        tuple(type(key)(key.landmarks, (None,) * len(PARTS), key.faults) for key in atlas.keys),
+    )
+    assert not Poser(headless).posed(dancing(1)[0]).any()
+    assert set(packed(headless)) >= {INDEX, "atlas/000.png"}
+
+
+class PaintedTracker:
+    """Knows the pose and the mask of every frame it is shown, by its time."""
+
+    def __init__(self, poses: np.ndarray, fps: float) -> None:
+        self._poses, self._fps = poses, fps
+
+    def track(self, frame: np.ndarray, time_s: float) -> Tracked:
+        landmarks = self._poses[round(time_s * self._fps)].copy()
+        landmarks[:, 3] = 1
+        return Tracked(landmarks, colored(landmarks, frame.shape[0])[1], time_s)
+
+
+def learned(poses: np.ndarray) -> Bundle:
+    pattern = cv2.resize(np.random.default_rng(0).integers(0, 60, (20, 20, 3), np.uint8), (SIZE, SIZE))
+    frames = [frame + pattern * (mask == 0)[..., None] for frame, mask in map(colored, poses)]
+    clip = MemoryClip(frames, 15.0, "clip.mp4")
+    return learned_atlas(clip, size=128, keys=8, tracker=lambda: PaintedTracker(poses, 15.0))
+
+
+def test_a_clip_becomes_a_performer_without_training() -> None:
+    bundle = learned(dancing(60, 1 / 15))
+    assert bundle.manifest.method == "atlas"
+    assert not bundle.manifest.graphs
+    assert bundle.atlas is not None
+    assert 4 <= len(bundle.atlas.keys) <= 8
+    assert bundle.plate is not None
+    assert 20 < (bundle.plate.astype(int) - WALL).mean() < 40
+
+
+def test_a_clip_of_one_pose_is_refused_with_what_to_film() -> None:
+    with pytest.raises(VideoError, match="different poses"):
+        learned(np.repeat(dancing(1), 30, axis=0) + np.linspace(0, 0.01, 30)[:, None, None].astype(np.float32))
