@@ -51,6 +51,10 @@ class LiveOptions(BaseModel):
 
     record: Path | None = None
     record_fps: Annotated[float, Field(gt=0, le=120)] = 30.0
+    backdrop: Path | None = None
+    """The picture behind the figure, where the control of that name asks for it."""
+    idle_motion: Path | None = None
+    """A recorded motion for the attract mode, instead of the built-in dancer."""
     sheet: Path | None = None
     """A PNG with stills of the show, written at its end."""
 

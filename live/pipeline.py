@@ -10,9 +10,11 @@ import numpy as np
 from engines.backends import Engine
 from engines.bundle import Manifest
 from engines.bundle.manifest import FROM_LANDMARKS
-from engines.pose.landmarks import Landmarks
+from engines.errors import EngineError
+from engines.pose.landmarks import Joint, Landmarks
 from engines.pose.tracker import Tracked
 from engines.scene import Drawn, Scene
+from live.attract import Attract
 from live.control.parameters import Controls
 from live.gauges import Gauges, Spent, Stopwatch
 from live.look import Feedback, flipped
@@ -20,9 +22,21 @@ from live.mailbox import Latest
 from live.posing import Posing
 from live.sources import Captured, Source
 from live.stages import PATIENCE_S, Over
+from live.zone import counted, covered
 
 POSE_KINDS = (*FROM_LANDMARKS, "composite")
 """Kinds of conditioning that need to know where the body is; the others take frames without waiting for the tracker."""
+
+ALONE_S = 1 / 30
+"""How often the attract mode moves while no frame comes."""
+
+NO_FRAME = np.zeros((480, 640, 3), np.uint8)
+NO_FRAME.flags.writeable = False
+
+FAINT = 8
+"""Of 255: neither a figure nor a picture."""
+BLANK_AFTER = 15
+"""So many pictures of nobody, one after the other, while somebody is in view: the engine is broken."""
 
 Inputs = dict[str, np.ndarray]
 
@@ -114,32 +128,62 @@ class Capturing:
 
 
 class Tracking:
-    """Finds the person in the newest frame, unless the source already knows the pose."""
+    """Finds the person in the newest frame, unless the source already knows the pose.
+
+    While nobody is there for long, or no frame comes, the attract mode's dancer is who is found.
+    """
 
     def __init__(
-        self, opened: Callable[[], TracksPeople], frames: Latest[Captured], out: Latest[Seen], gauges: Gauges
+        self,
+        opened: Callable[[], TracksPeople],
+        frames: Latest[Captured],
+        out: Latest[Seen],
+        gauges: Gauges,
+        read_controls: Callable[[], Controls] = Controls,
+        attract: Attract | None = None,
     ) -> None:
         self._opened, self._frames, self._out, self._gauges = opened, frames, out, gauges
+        self._read_controls, self._attract = read_controls, attract or Attract()
         self._tracker: TracksPeople | None = None
         self._seen = 0
+        self._last: Captured | None = None
 
     def step(self) -> bool:
-        post = self._frames.after(self._seen, PATIENCE_S)
+        controls = self._read_controls()
+        post = self._frames.after(self._seen, ALONE_S if self._attract.is_idle else PATIENCE_S)
         if post is None:
-            return False
-        self._seen = post.number
+            return self._step_alone(controls)
+        self._seen, self._last = post.number, post.value
         watch = Stopwatch()
-        tracked = self._tracked(post.value)
-        self._out.put(Seen(post.value, tracked, watch.lap()))
+        tracked = counted(self._tracked(post.value, controls), controls)
+        self._out.put(self._attracted(post.value, tracked, controls, watch.lap()))
         self._gauges.tracker.count(time.perf_counter())
         return True
 
-    def _tracked(self, captured: Captured) -> Tracked:
+    def _step_alone(self, controls: Controls) -> bool:
+        """No frame came. Where an attract mode is wanted, it dances before the last one."""
+        now_s = time.perf_counter()
+        if controls.idle_after <= 0 or (self._last and now_s - self._last.captured_s < ALONE_S):
+            return False
+        frame = self._last.frame if self._last else NO_FRAME
+        seen = self._attracted(Captured(frame, now_s), Tracked(None, None, now_s), controls, 0.0)
+        if seen.is_idle:
+            self._out.put(seen)
+        return seen.is_idle
+
+    def _attracted(self, captured: Captured, tracked: Tracked, controls: Controls, pose_s: float) -> Seen:
+        size = captured.frame.shape[0], captured.frame.shape[1]
+        landmarks = self._attract.landmarks(tracked.landmarks, size, captured.captured_s, controls.idle_after)
+        if not self._attract.is_idle:
+            return Seen(captured, tracked, pose_s)
+        return Seen(captured, Tracked(landmarks, None, captured.captured_s), pose_s, is_idle=True)
+
+    def _tracked(self, captured: Captured, controls: Controls) -> Tracked:
         if captured.landmarks is not None:
             return Tracked(captured.landmarks, None, captured.captured_s)
         if self._tracker is None:  # a motion needs no pose model, so it is opened when it is first needed
             self._tracker = self._opened()
-        return self._tracker.track(captured.frame, captured.captured_s)
+        return self._tracker.track(covered(captured.frame, controls), captured.captured_s)
 
     def close(self) -> None:
         if self._tracker:
@@ -239,6 +283,7 @@ class Drawing:
     def __init__(self, stand_in: "StandIn", prepared: Latest[Prepared], out: Latest[Performed], gauges: Gauges) -> None:
         self._stand_in, self._prepared, self._out, self._gauges = stand_in, prepared, out, gauges
         self._taken = prepared.count
+        self._blanks = 0
 
     def step(self) -> bool:
         post = self._prepared.after(self._taken, PATIENCE_S)
@@ -250,6 +295,17 @@ class Drawing:
         drawn = performer.drawn(prepared.inputs, prepared.scene)
         engine_s = engine.ran_s - ran_s
         spent = replace(prepared.spent, engine_s=engine_s, finish_s=watch.lap() - engine_s)
+        if _is_blank(drawn, prepared.scene):
+            self._blanks += 1
+            if self._blanks >= BLANK_AFTER:
+                raise EngineError(
+                    f"{engine.backend} {engine.precision} draws nothing though somebody is in view; "
+                    "check the bundle, or choose another --backend or --precision"
+                )
+        else:
+            self._blanks = 0
+        if self._blanks:  # the last good picture stays
+            return True
         self._out.put(Performed(drawn, prepared.scene, performer.manifest, spent, prepared.landmarks, prepared.is_idle))
         self._gauges.engine.count(time.perf_counter())
         self._gauges.pictures += 1
@@ -257,6 +313,19 @@ class Drawing:
 
     def close(self) -> None:
         self._stand_in.performer.close()
+
+
+def _is_blank(drawn: Drawn, scene: Scene) -> bool:
+    """Whether nothing was drawn of somebody whose trunk is in the picture: no figure, or one flat color."""
+    if scene.presence < 1 or scene.landmarks is None:
+        return False
+    trunk = scene.landmarks[[Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER, Joint.LEFT_HIP, Joint.RIGHT_HIP], :2]
+    if (trunk < 0.05).any() or (trunk > 0.95).any():
+        return False
+    if drawn.figure is not None:
+        return int(drawn.figure[::4, ::4, 3].max()) < FAINT
+    sample = drawn.image[::8, ::8]
+    return int(np.ptp(sample)) < FAINT
 
 
 class TimedEngine:
@@ -288,6 +357,12 @@ class TimedEngine:
         watch = Stopwatch()
         outputs = self._engine(inputs)
         self.ran_s += watch.lap()
+        for name, output in outputs.items():
+            if output.dtype.kind == "f" and not np.isfinite(output).all():
+                raise EngineError(
+                    f"{self.backend} {self.precision}: output {name!r} is not a number somewhere; "
+                    "choose another --backend or --precision"
+                )
         return outputs
 
     def close(self) -> None:

@@ -12,15 +12,23 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import cv2
+import numpy as np
 
-from live.composing import Composer
+from engines.errors import BadInput
+from engines.images import Frame
+from live.attract import Attract
+from live.choosing import Choosing
+from live.composing import Composer, Voice
 from live.config import LiveOptions
 from live.control.console import Console
 from live.control.desk import Desk
+from live.control.parameters import Controls
 from live.control.pose_in import PosedFromOutside
 from live.control.signals import DEGRADED, LIVE, NO_SOURCE, PANIC, STARTING
 from live.gauges import Gauges
+from live.guidance import Guidance
 from live.mailbox import Latest
+from live.outputs import Outputs
 from live.overlay import Figures, Overlay
 from live.pacing import Clock, Tick, Ticks
 from live.pipeline import Capturing, FollowsPeople, Performed, Seen, StandIn, Tracking, TracksPeople
@@ -69,20 +77,25 @@ class Show:
     source_stage: Stage
     repertoire: Repertoire
     said: Callable[[], str]
+    is_mirror: Callable[[], bool] = lambda: False
+    tracker_stage: Stage | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     window: Window | None = None
     recorder: Recorder | None = None
     sinks: list[Sink] = field(default_factory=list)
     overlay: Overlay = field(default_factory=lambda: Overlay(time.perf_counter()))
     composer: Composer = field(default_factory=Composer)
+    guidance: Guidance = field(default_factory=Guidance)
     watch: Watch = field(init=False)
+    outputs: Outputs = field(init=False)
 
     @property
     def desk(self) -> Desk:
         return self.console.desk
 
     def __post_init__(self) -> None:
-        self.watch = Watch(self.faults, time.perf_counter())
+        self.watch = Watch(self.faults, time.perf_counter(), self.renew)
+        self.outputs = Outputs(self.sinks, self.faults)
 
     def figures(self) -> Figures:
         """How it goes, now."""
@@ -106,18 +119,39 @@ class Show:
         )
 
     def counts(self, act: Act) -> list[tuple[str, int]]:
-        """What each part of the pipeline has made, upstream first."""
-        return [
-            ("source", self.frames.count),
-            ("tracker", self.seen.count),
-            (f"engine of {act.name}", act.performed.count),
-        ]
+        """What each part of the pipeline has made, upstream first; nothing is expected of who is asleep."""
+        parts = [("source", self.frames.count), ("tracker", self.seen.count)]
+        return [*parts, (f"engine of {act.name}", act.performed.count)] if act.is_awake else parts
+
+    def renew(self, part: str) -> None:
+        """A part of `counts` hangs: begin it anew."""
+        act = self.repertoire.act
+        if part == "source":
+            self.source_stage.renew()
+        elif part == "tracker" and self.tracker_stage:
+            self.tracker_stage.renew()
+        elif part == f"engine of {act.name}":
+            act.renew_engine()
+
+    def voices(self, controls: Controls, now_s: float) -> list[Voice]:
+        """Who is seen besides the act on stage."""
+        beside = self.repertoire.beside(controls, now_s)
+        return [Voice(act.resting, act.performed.newest, share) for act, share in beside]
 
     def lines(self) -> tuple[str, ...]:
         """What stands over the picture; over a panic nothing does."""
         if self.desk.read().panic:
             return ()
-        return self.overlay.lines(self.figures, self.faults.now, time.perf_counter())
+        now_s = time.perf_counter()
+        return (*self._guided(now_s), *self.overlay.lines(self.figures, self.faults.now, now_s))
+
+    def _guided(self, now_s: float) -> list[str]:
+        """What the visitor should do; only where a camera looks at one."""
+        seen = self.seen.newest
+        if seen is None or seen.value.is_idle or not (self.is_mirror() and self.desk.read().guidance):
+            return []
+        advice = self.guidance.shown(seen.value.tracked.landmarks, now_s)
+        return [advice] if advice else []
 
     def _state(self) -> float:
         if self.desk.read().panic:
@@ -140,14 +174,19 @@ def play(show: Show, now: Clock = time.perf_counter) -> None:
     for tick in Ticks(show.options.rate_hz, now):
         _take_keys(show, tick)
         controls = show.desk.tick(tick.time_s)  # once a tick: everything drawn below agrees on it
-        act = show.repertoire.on_stage(controls)
+        act = show.repertoire.on_stage(controls, tick.time_s)
         show.console.take_up(act, act.manifest)
         performed = act.performed.newest
         picture = show.composer.picture(
-            act.resting, performed, show.frames.newest, controls, elapsed_s=tick.time_s - last.tick_s
+            act.resting,
+            performed,
+            show.frames.newest,
+            controls,
+            elapsed_s=tick.time_s - last.tick_s,
+            time_s=tick.time_s,
+            others=show.voices(controls, tick.time_s),
         )
-        for sink in show.sinks:
-            sink.show(picture, tick)
+        show.outputs.show(picture, tick)
         last.flipped(tick, now(), performed.value if performed else None, show.gauges)
         show.watch.look(show.counts(act), tick.time_s)
         if show.stop.is_set() or tick.time_s >= end_s or show.source_stage.is_over:
@@ -229,15 +268,30 @@ def on_stage(
         show = Show(
             options, console, faults, gauges, frames, seen, source_stage, repertoire, lambda: source.newest.said
         )
+        show.is_mirror = lambda: source.newest.is_mirror
+        show.composer = Composer(_backdrop(options.backdrop))
         _add_sinks(show, stack, sinks)
         console.start(
             stack, faults, lambda: repertoire.names, lambda out: Telemetry(out, show.figures, lambda: repertoire.act)
         )
-        tracker = partial(PosedFromOutside, lambda: doors.tracker(options), console.pose_in)
-        tracking = Stage("tracker", lambda: Tracking(tracker, frames, seen, gauges), faults)
+        read = console.desk.read
+        tracker = partial(PosedFromOutside, lambda: Choosing(doors.tracker(options), read), console.pose_in)
+        attract = Attract(options.idle_motion)
+        tracking = Stage("tracker", lambda: Tracking(tracker, frames, seen, gauges, read, attract), faults)
+        show.tracker_stage = tracking
         stack.callback(tracking.start().close)
         stack.callback(source_stage.start().close)
         yield show
+
+
+def _backdrop(path: Path | None) -> Frame | None:
+    """The picture behind the figure. Raises `BadInput`."""
+    if path is None:
+        return None
+    image = cv2.imread(str(path))
+    if image is None:
+        raise BadInput(f"{path}: is no picture that can be read; name a PNG or JPEG")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 class _Reopened(Generic[T]):

@@ -26,6 +26,8 @@ DEPTH_EXCESS = 3.6
 CANDIDATES = 3
 # A person whose hips move this many torso lengths from one frame to the next is another person.
 JUMP = 1.2
+# Somebody who was locked and away may come back this many torso lengths from where they were last.
+FAR = 3.0
 # When the built-in dancer stands in front of the camera with open arms.
 WARM_UP_S = 8.5
 # After so long without the person followed, the largest is taken again instead of the nearest.
@@ -71,6 +73,13 @@ class Tracker:
         self._last: Landmarks | None = None
         self._seen_s = NOBODY_SEEN
         self._time_s = NOBODY_SEEN
+        self._next = False
+        self.is_locked = False
+        """While this is set, the person followed is never forgotten and never exchanged for another."""
+
+    def choose_next(self) -> None:
+        """In the next frame (of a sequence) follow the next person to the right; after the last the first."""
+        self._next = True
 
     def track(self, frame: Frame, time_s: float) -> Tracked:
         """The person in `frame` ((H, W, 3) uint8 RGB), which was captured at `time_s`."""
@@ -85,7 +94,7 @@ class Tracker:
         person = self._followed(self._follower, frame, size)
         if person is not None:
             self._last, self._seen_s = person.landmarks, time_s
-        elif time_s - self._seen_s > FORGOTTEN_S:
+        elif time_s - self._seen_s > FORGOTTEN_S and not self.is_locked:
             self._last = None
         return _tracked(person, time_s)
 
@@ -93,10 +102,17 @@ class Tracker:
         found = follower.found(frame, self._time_s)
         if not found:
             return None
-        if self._last is not None and _distance(found[0], self._last, size) < JUMP:
+        if self._last is not None and not self._next and _distance(found[0], self._last, size) < JUMP:
             return found[0]
         people = self._everybody.found(frame)
-        if len(people) < 2:
+        if self._next and people:
+            self._next = False
+            self._last = _beside(people, found[0].landmarks if self._last is None else self._last, size).landmarks
+        if self.is_locked and self._last is not None:
+            people = [person for person in people if _distance(person, self._last, size) < FAR]
+            if not people:
+                return None
+        elif len(people) < 2:
             return found[0]
         chosen = _largest(people, size) if self._last is None else _nearest(people, self._last, size)
         assert chosen is not None
@@ -149,6 +165,12 @@ def _distance(person: _Person, other: Landmarks, size: Size) -> float:
 
 def _nearest(people: list[_Person], last: Landmarks, size: Size) -> _Person:
     return min(people, key=lambda person: _distance(person, last, size))
+
+
+def _beside(people: list[_Person], last: Landmarks, size: Size) -> _Person:
+    """Who stands next to the right of the one at `last`; the leftmost after the rightmost."""
+    row = sorted(people, key=lambda person: float(_hips(person.landmarks, size)[0]))
+    return row[([id(person) for person in row].index(id(_nearest(row, last, size))) + 1) % len(row)]
 
 
 def _largest(people: list[_Person], size: Size) -> _Person | None:

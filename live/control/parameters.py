@@ -277,6 +277,48 @@ class Controls:
     test_card: bool = _control(
         "switch", "/testcard", False, "a card to set up the projector by", is_rig=True, keys={"c": 1}
     )
+    idle_after: float = _control(
+        "slider",
+        "/idle/after",
+        0.0,
+        "when nobody was in view for so long the built-in dancer takes over; 0 never",
+        low=0.0,
+        high=600.0,
+        unit="seconds",
+        is_rig=True,
+    )
+    person_next: int = _control(
+        "trigger", "/person/next", 0, "follow somebody else: the next from left to right", keys={"tab": 1}
+    )
+    person_lock: bool = _control(
+        "switch",
+        "/person/lock",
+        False,
+        "follow this person and nobody else, even when they were away",
+        is_rig=True,
+        keys={"l": 1},
+    )
+    zone_left: float = _control(
+        "slider", "/zone/left", 0.0, "people count from here, in widths of the camera's picture", is_rig=True
+    )
+    zone_right: float = _control("slider", "/zone/right", 1.0, "people count up to here", is_rig=True)
+    zone_far: float = _control(
+        "slider",
+        "/zone/far",
+        0.0,
+        "people count whose feet are lower than this, in heights of the camera's picture",
+        is_rig=True,
+    )
+    zone_near: float = _control(
+        "slider", "/zone/near", 1.0, "people count whose feet are higher than this", is_rig=True
+    )
+    guidance: bool = _control(
+        "switch", "/guidance", True, "tell people in front of a camera what to do to be seen whole", is_rig=True
+    )
+    snapshot: int = _control(
+        "trigger", "/snapshot", 0, "keep this picture as a PNG, with its alpha where there is one", keys={"s": 1}
+    )
+    keep: int = _control("trigger", "/record/keep", 0, "keep the last seconds as a movie", keys={"r": 1})
     tempo: float = _control(
         "slider",
         "/tempo",

@@ -103,6 +103,8 @@ class Window:
     def keys(self) -> list[str]:
         """Names of the keys pressed since the last call: "b", "left", "f1"; "quit" when the window was closed."""
         pressed = []
+        if not self._pygame.display.get_init():  # the display is gone; the next picture will say so
+            return []
         for event in self._pygame.event.get():
             if event.type == self._pygame.QUIT:
                 pressed.append("quit")
@@ -114,6 +116,14 @@ class Window:
         self._is_fullscreen = not self._is_fullscreen
         self._pygame.display.quit()  # a new window: without a window manager SDL leaves the old one where it was
         self._pygame.display.init()
+        self._open()
+
+    def reopen(self) -> None:
+        """After the display was lost: a new window, on the first display if the old one is no more."""
+        self._pygame.display.quit()
+        self._pygame.display.init()
+        if self._display >= len(self._pygame.display.get_desktop_sizes()):
+            self._display = 0
         self._open()
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -87,8 +87,9 @@ def _existing(name: str) -> str:
 
 def _camera(spec: SourceSpec) -> Source:
     from live.sources.camera import Camera
+    from live.sources.guarded import Guarded
 
-    return Camera(spec.name, spec.camera_size, spec.camera_fps)
+    return Guarded(lambda: Camera(spec.name, spec.camera_size, spec.camera_fps))
 
 
 def _reel(spec: SourceSpec) -> Source:
@@ -99,10 +100,9 @@ def _reel(spec: SourceSpec) -> Source:
 
 def _auto(spec: SourceSpec) -> Source:
     from engines.errors import Unavailable
-    from live.sources.camera import Camera
 
     try:
-        return Camera("0", spec.camera_size, spec.camera_fps)
+        return _camera(replace(spec, name="0"))
     except Unavailable:
         return _reel(SourceSpec("dancer", "dancer"))
 
