@@ -210,7 +210,21 @@ def train(args: argparse.Namespace) -> int:
 def export(args: argparse.Namespace) -> int:
     from training.export import export as exported
 
-    exported(args.run_folder, args.out, name=args.name, int8=not args.no_int8)
+    exported(args.run_folder, args.out, name=args.name, int8=not args.no_int8, checkpoint=args.checkpoint)
+    return 0
+
+
+def pack(args: argparse.Namespace) -> int:
+    from training.packing import pack as packed
+
+    packed(args.run_folder, args.out, size=args.size, limit_mb=args.limit_mb)
+    return 0
+
+
+def unpack(args: argparse.Namespace) -> int:
+    from training.packing import unpack as unpacked
+
+    unpacked(args.file, args.out)
     return 0
 
 
@@ -401,6 +415,18 @@ def _training_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--out", type=Path, required=True, metavar="BUNDLE")
     one.add_argument("--name")
     one.add_argument("--no-int8", action="store_true")
+    one.add_argument(
+        "--checkpoint", choices=("best", "newest"), default="best", help="best: as it did best on held-out pairs"
+    )
+
+    one = _command(commands, "pack", pack, "put a run with its pairs into one small file, to go on elsewhere")
+    one.add_argument("run_folder", type=Path, metavar="RUN")
+    one.add_argument("--out", type=Path, required=True, metavar="FILE")
+    one.add_argument("--size", type=int, help="pixels of the packed frames (default: the run's)")
+    one.add_argument("--limit-mb", type=float, default=60)
+    one = _command(commands, "unpack", unpack, "make pairs and run from a packed file")
+    one.add_argument("file", type=Path)
+    one.add_argument("--out", type=Path, required=True, metavar="DIR")
 
     one = _command(commands, "evaluate", evaluate, "measure a bundle against held-out pairs")
     one.add_argument("bundle", type=Path)

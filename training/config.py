@@ -4,6 +4,7 @@ Every number a run depends on is here, so that a run's folder can say how it was
 does not know; `--set losses.l1=30` overrides one key.
 """
 
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -72,6 +73,10 @@ class AugmentationConfig(Section):
     jitter: float = Field(default=0.002, ge=0, le=0.05, description="sigma of landmark noise, of the square's side")
     jitter_share: Share = 0.35
     limb_drop: Share = 0.05
+    recombined: Share = Field(
+        default=0, description="share of examples in poses made of the limbs of several frames; needs a plate"
+    )
+    recombined_poses: int = Field(default=400, ge=1, le=20000, description="how many of them are made, once")
     line_width: tuple[float, float] = (0.7, 1.4)
 
 
@@ -123,7 +128,7 @@ class TrainingConfig(Section):
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainingConfig:
-    """The config in `path` with `overrides` ("losses.l1=30") laid over it.
+    """The config in `path` (TOML, or the config.json of a run) with `overrides` ("losses.l1=30") laid over it.
 
     Raises ConfigError naming file, key, value and what is allowed.
     """
@@ -143,11 +148,14 @@ def config_from(values: Mapping[str, Any], origin: str) -> TrainingConfig:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return dict(json.loads(text)) if path.suffix == ".json" else tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such config; those that come with the project are in configs/training") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, TypeError) as error:
         raise ConfigError(f"{path}: cannot be read as a config ({error})") from None
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{path}: is no JSON: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is no TOML: {error}") from None
 

@@ -113,6 +113,7 @@ class Examples:
                     self._figures = dict(zip(wanted, threads.map(self._read_figure, wanted), strict=True))
                 else:
                     self._kept = dict(zip(wanted, threads.map(self._read, wanted), strict=True))
+        self._recombined = self._recombined_examples() if config.augmentation.recombined and self.figure else []
 
     @property
     def output(self) -> str:
@@ -169,7 +170,7 @@ class Examples:
         figure = self._figures[i] if i in self._figures else self._read_figure(i)
         plate = self.plate_of(i)
         assert plate is not None
-        frame = _laid_over(_premultiplied(figure), plate)
+        frame = laid_over(premultiplied(figure), plate)
         return Example(self.pairs.landmarks[i], frame, figure[..., 3], plate, figure)
 
     def _nth(self, position: int) -> int:
@@ -192,10 +193,27 @@ class Examples:
             figure=None,
         )
 
+    def _recombined_examples(self) -> list[Example]:
+        """Poses of lent limbs, each shot's share by how much of it there is to learn from."""
+        from training.recombining import recombined_figures
+
+        size, found = (self.config.size, self.config.size), []
+        rng = np.random.default_rng([self.config.seed, 2])
+        for shot in self.pairs.header.shots:
+            indices = [int(i) for i in self.train if self.pairs.shot(int(i)).id == shot.id]
+            count = round(self.config.augmentation.recombined_poses * len(indices) / len(self.train))
+            plate = self.plate(shot)
+            if not count or plate is None:
+                continue
+            for made in recombined_figures(self.pairs, shot, indices, count, rng):
+                figure = premultiplied(resized_alpha(made.figure, size))
+                found.append(Example(made.landmarks, laid_over(figure, plate), figure[..., 3].copy(), plate, None))
+        return found
+
     def _read_figure(self, i: int) -> Frame:
         figure = self.pairs.figure(i)
         assert figure is not None
-        return _resized_alpha(figure, (self.config.size, self.config.size))
+        return resized_alpha(figure, (self.config.size, self.config.size))
 
     def _plate_square(self, shot: Shot) -> Frame | None:
         square = self.pairs.plate_square(shot)
@@ -212,6 +230,10 @@ class Examples:
         per_step = batch // 2 if config.losses.temporal else batch
         index = self._nth(step * per_step + pair)
         rng = np.random.default_rng([config.seed, step, pair])
+        lends = place > 0 and bool(self._recombined) and not config.losses.temporal
+        if lends and rng.random() < config.augmentation.recombined:
+            # Never the first of a batch, and never judged: the discriminator takes only filmed pictures for real.
+            return self._augmented(self._recombined[rng.integers(len(self._recombined))], rng)
         example = self[self._next(index) if second else index]
         made = self._augmented(example, rng)
         crops = self._crops(made.example.landmarks, len(range(place, config.discriminator.crops, batch)), rng)
@@ -270,10 +292,10 @@ def _moved(example: Example, change: Change) -> tuple[Example, NDArray[np.float3
     """The example after `change`, and what of it may be judged (1) or is a seam (0)."""
     landmarks = moved_landmarks(example.landmarks, change)
     if example.figure is not None and example.plate is not None:
-        figure = warped(_premultiplied(example.figure), change, border=cv2.BORDER_CONSTANT)
+        figure = warped(premultiplied(example.figure), change, border=cv2.BORDER_CONSTANT)
         alpha = figure[..., 3]
-        frame = _laid_over(figure, example.plate)
-        moved = Example(landmarks, frame, alpha, example.plate, _unpremultiplied(figure))
+        frame = laid_over(figure, example.plate)
+        moved = Example(landmarks, frame, alpha, example.plate, unpremultiplied(figure))
         return moved, np.ones(alpha.shape, np.float32)
     frame = warped(example.frame, change, border=cv2.BORDER_REPLICATE)
     mask = warped(example.mask, change, border=cv2.BORDER_CONSTANT)
@@ -309,21 +331,21 @@ def _style(pairs: PairSet) -> SkeletonStyle:
     return style if isinstance(style, SkeletonStyle) else SkeletonStyle.model_validate(style)
 
 
-def _premultiplied(figure: Frame) -> Frame:
+def premultiplied(figure: Frame) -> Frame:
     alpha = figure[..., 3:].astype(np.uint16)
     return np.concatenate([((figure[..., :3] * alpha + 127) // 255).astype(np.uint8), figure[..., 3:]], axis=-1)
 
 
-def _unpremultiplied(figure: Frame) -> Frame:
+def unpremultiplied(figure: Frame) -> Frame:
     alpha = np.maximum(figure[..., 3:].astype(np.uint16), 1)
     color = np.minimum((figure[..., :3].astype(np.uint16) * 255 + alpha // 2) // alpha, 255).astype(np.uint8)
     return np.concatenate([color, figure[..., 3:]], axis=-1)
 
 
-def _laid_over(premultiplied: Frame, plate: Frame) -> Frame:
+def laid_over(premultiplied: Frame, plate: Frame) -> Frame:
     rest = 255 - premultiplied[..., 3:].astype(np.uint16)
     return np.minimum(premultiplied[..., :3] + (plate * rest + 127) // 255, 255).astype(np.uint8)
 
 
-def _resized_alpha(figure: Frame, size: tuple[int, int]) -> Frame:
-    return figure if figure.shape[:2] == size else _unpremultiplied(resized(_premultiplied(figure), size))
+def resized_alpha(figure: Frame, size: tuple[int, int]) -> Frame:
+    return figure if figure.shape[:2] == size else unpremultiplied(resized(premultiplied(figure), size))
