@@ -4,7 +4,7 @@ card fails. Every change happens between two frames, and `why` tells of it.
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from engines.bundle import Bundle
 from engines.errors import DeviceError, EngineError
 
 log = logging.getLogger(__name__)
+
+_NOT_YET = "its plan is not built yet"
 
 JOIN_S = 0.5  # a compiler stops at its next step; a show that ends does not wait for it
 
@@ -90,12 +92,14 @@ class StageEngine:
         """The best that opens in a moment; whoever asked for a backend by name gets it as soon as it is built."""
         if not unbuilt:
             return open_engine(self._bundle, self._backend, self._precision, self._threads)
-        waits = dict.fromkeys(unbuilt, "its plan is not built yet")
-        return open_engine(self._bundle, "auto", self._bearable(), self._threads, avoid=waits)
+        return self._opened_now(dict.fromkeys(unbuilt, _NOT_YET))
 
-    def _bearable(self) -> str:
-        """What was asked for, where it is not the precision of the one backend that has to be waited for."""
-        return self._precision if self._precision == "int8" else "auto"
+    def _opened_now(self, avoid: dict[str, str]) -> Engine:
+        """The best engine but for those to `avoid` and whatever else would have to be waited for."""
+        # A precision that was asked of one backend need not be known to another; int8 is a graph of the bundle.
+        precision = self._precision if self._precision == "int8" else "auto"
+        waits = dict.fromkeys(_unbuilt(self._bundle, "auto", precision, avoid), _NOT_YET)
+        return open_engine(self._bundle, "auto", precision, self._threads, avoid={**waits, **avoid})
 
     def _build(self, names: list[str]) -> None:
         be_modest()
@@ -146,21 +150,18 @@ class StageEngine:
         self._fallen[failed.backend] = str(error)
         standby, self._standby = self._standby, None
         try:
-            # Whatever else needs a plan is no way out now: nobody waits for a compiler in the middle of a show.
-            waits = dict.fromkeys(_unbuilt(self._bundle, "auto", self._bearable()), "its plan is not built yet")
-            avoid = {**waits, **self._fallen}
-            self._engine = standby or open_engine(self._bundle, "auto", self._bearable(), self._threads, avoid=avoid)
+            self._engine = standby or self._opened_now(self._fallen)
         except EngineError:
             raise error from None
         failed.close()
 
 
-def _unbuilt(bundle: Bundle, backend: str, precision: str) -> list[str]:
-    """The backends that would be taken but for a plan that is not built yet, best first."""
+def _unbuilt(bundle: Bundle, backend: str, precision: str, avoid: Collection[str] = ()) -> list[str]:
+    """The backends that would be taken but for a plan that is not built yet, best first; none of `avoid`."""
     found = []
     for name in BACKENDS if backend == "auto" else (backend,):
         try:
-            if name not in BACKENDS or not (one := backend_named(name)).status().available:
+            if name in avoid or name not in BACKENDS or not (one := backend_named(name)).status().available:
                 continue
             if not isinstance(one, Compiles):
                 break
