@@ -5,6 +5,7 @@ loads torch and `understudy --help` loads nothing.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ Command = Callable[[argparse.Namespace], int]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand. 0 went well, 1 to 3 are an `UnderstudyError` (its `exit_code`), 130 is Ctrl-C."""
     args = _parser().parse_args(argv)
+    args.argv = list(sys.argv[1:] if argv is None else argv)
     try:
         return args.run(args)
     except UnderstudyError as error:
@@ -41,8 +43,13 @@ def live(args: argparse.Namespace) -> int:
     from live.config import live_options
     from live.show import perform
 
-    given = {name: value for name, value in vars(args).items() if name not in ("run", "config") and value is not None}
-    return perform(live_options(args.config, given))
+    asked = {name: value for name, value in vars(args).items() if name not in ("run", "config", "chaos")}
+    options = live_options(args.config, {name: value for name, value in asked.items() if value is not None})
+    if args.chaos:
+        from live.chaos import perform_chaos
+
+        return perform_chaos(options)
+    return perform(options)
 
 
 def render(args: argparse.Namespace) -> int:
@@ -199,10 +206,14 @@ def train(args: argparse.Namespace) -> int:
 
         print_plan(planned(config, args.pairs, minutes=args.minutes, steps=args.steps))
         return 0
-    from training.loop import train as trained
-
     if args.pairs is None or args.out is None:
         raise BadInput("train needs --pairs PAIRS and --out RUN (only --dry-run does without)")
+    if (args.devices > 1 or args.nodes > 1) and "WORLD_SIZE" not in os.environ:
+        from training.launching import launched
+
+        return launched(args.argv, args.devices, args.nodes, args.node, args.meet)
+    from training.loop import train as trained
+
     trained(config, args.pairs, args.out, resume=args.resume, minutes=args.minutes, steps=args.steps)
     return 0
 
@@ -336,6 +347,8 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--backend", help="auto, rtx, tensorrt, cuda, openvino, onnxruntime, ...")
     one.add_argument("--precision", help="auto, f32, bf16, f16, int8")
 
+    one.add_argument("--chaos", action="store_true", help="break everything once and see whether pictures flow on")
+
     one = _command(commands, "render", render, "perform a clip offline, every frame")
     one.add_argument("--bundle", type=Path, required=True)
     one.add_argument("--source", required=True, help="a video file, a motion .npz, or dancer")
@@ -405,6 +418,10 @@ def _training_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--pairs", type=Path)
     one.add_argument("--out", type=Path, metavar="RUN")
     one.add_argument("--dry-run", action="store_true", help="only print config, networks, memory and time")
+    one.add_argument("--devices", type=int, default=1, help="train together on this many GPUs (or CPU processes)")
+    one.add_argument("--nodes", type=int, default=1, help="... on each of this many machines")
+    one.add_argument("--node", type=int, default=0, help="number of this machine, from 0")
+    one.add_argument("--meet", default="", metavar="HOST:PORT", help="where machine 0 is reached")
     one.add_argument("--resume", action="store_true", help="go on exactly where RUN stopped")
     one.add_argument("--minutes", type=float)
     one.add_argument("--steps", type=int)

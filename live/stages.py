@@ -6,6 +6,7 @@ driver is left behind as a daemon, and the main thread never waits for it.
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -17,6 +18,8 @@ PATIENCE_S = 0.1
 """How long a part may wait for its input before it looks whether it should stop."""
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 8.0
+QUIET_S = 2.0
+"""A part that has nothing to do (nobody sends OSC) counts as sound after so long."""
 SOUND_AFTER = 50
 """So many good steps after a fault, the next fault waits briefly again."""
 
@@ -123,11 +126,13 @@ class Stage:
         good_steps = 0
         try:
             part = self._opened()
+            sound_s = time.monotonic() + QUIET_S
+            is_told = False
             while not halt.is_set():
-                if part.step() and not halt.is_set():
-                    good_steps += 1
-                    if good_steps == 1:
-                        self._faults.clear(self.name)
+                good_steps += part.step()
+                if not is_told and not halt.is_set() and (good_steps or time.monotonic() > sound_s):
+                    is_told = True
+                    self._faults.clear(self.name)
         except Over:
             self.is_over = not halt.is_set()
         except Exception as error:  # the guard of the show: whatever a part does, the others go on

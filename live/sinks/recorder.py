@@ -3,6 +3,7 @@
 import logging
 import queue
 import threading
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,13 @@ class Recorder:
     The size is that of the first picture. An encoder that fails (a full disk) ends the recording, never the show.
     """
 
-    def __init__(self, path: Path, fps: float = 30.0, waiting: int = 8) -> None:
+    name = "recorder"
+
+    def __init__(
+        self, path: Path, fps: float = 30.0, waiting: int = 8, made: "Callable[..., Movie] | None" = None
+    ) -> None:
         self._path, self._fps = path, fps
+        self._made = made or Movie
         self._queue: queue.Queue[tuple[Frame, float] | None] = queue.Queue(waiting)
         self._thread: threading.Thread | None = None
         self._start_s = self._due_s = 0.0
@@ -98,7 +104,7 @@ class Recorder:
         movie: Movie | None = None
         is_over = False
         try:
-            movie = Movie(self._path, size, self._fps)
+            movie = self._made(self._path, size, self._fps)
             while (item := self._queue.get()) is not None:
                 movie.write(*item)
                 self.recorded += 1

@@ -118,6 +118,10 @@ class Window:
         self._pygame.display.init()
         self._open()
 
+    def lose(self) -> None:
+        """What it is like when the display goes away under the window; for chaos."""
+        self._pygame.display.quit()
+
     def reopen(self) -> None:
         """After the display was lost: a new window, on the first display if the old one is no more."""
         self._pygame.display.quit()
