@@ -50,6 +50,10 @@ class LiveOptions(BaseModel):
     rate_hz: Annotated[float, Field(ge=1, le=240)] = 60.0
 
     record: Path | None = None
+    keep_s: Annotated[float, Field(ge=0, le=600)] = 30.0
+    """So much of the past can be kept as a movie on a key; 0 remembers nothing."""
+    keep_folder: Path = Path("kept")
+    """Where snapshots and kept movies go."""
     record_fps: Annotated[float, Field(gt=0, le=120)] = 30.0
     backdrop: Path | None = None
     """The picture behind the figure, where the control of that name asks for it."""

@@ -34,6 +34,7 @@ from live.pacing import Clock, Tick, Ticks
 from live.pipeline import Capturing, FollowsPeople, Performed, Seen, StandIn, Tracking, TracksPeople
 from live.repertoire import Act, Repertoire, open_stand_in, playable
 from live.sinks import Sink
+from live.sinks.keeper import Keeper
 from live.sinks.recorder import Recorder
 from live.sinks.sheet import Sheet
 from live.sinks.window import Window
@@ -82,6 +83,7 @@ class Show:
     stop: threading.Event = field(default_factory=threading.Event)
     window: Window | None = None
     recorder: Recorder | None = None
+    keeper: Keeper | None = None
     sinks: list[Sink] = field(default_factory=list)
     overlay: Overlay = field(default_factory=lambda: Overlay(time.perf_counter()))
     composer: Composer = field(default_factory=Composer)
@@ -143,7 +145,8 @@ class Show:
         if self.desk.read().panic:
             return ()
         now_s = time.perf_counter()
-        return (*self._guided(now_s), *self.overlay.lines(self.figures, self.faults.now, now_s))
+        kept = [said] if self.keeper and (said := self.keeper.said(now_s)) else []
+        return (*kept, *self._guided(now_s), *self.overlay.lines(self.figures, self.faults.now, now_s))
 
     def _guided(self, now_s: float) -> list[str]:
         """What the visitor should do; only where a camera looks at one."""
@@ -187,6 +190,8 @@ def play(show: Show, now: Clock = time.perf_counter) -> None:
             others=show.voices(controls, tick.time_s),
         )
         show.outputs.show(picture, tick)
+        if show.keeper:
+            show.keeper.heed(controls, picture, tick.time_s)
         last.flipped(tick, now(), performed.value if performed else None, show.gauges)
         show.watch.look(show.counts(act), tick.time_s)
         if show.stop.is_set() or tick.time_s >= end_s or show.source_stage.is_over:
@@ -312,10 +317,12 @@ class _Reopened(Generic[T]):
 def _add_sinks(show: Show, stack: ExitStack, more: Sequence[Sink]) -> None:
     options = show.options
     if options.record:
-        show.recorder = Recorder(options.record, options.record_fps)
+        show.recorder = Recorder(options.record, options.record_fps, cutout=show.composer.cutout)
         show.sinks.append(show.recorder)
     if options.sheet:
         show.sinks.append(Sheet(options.sheet))
+    show.keeper = Keeper(options.keep_folder, options.keep_s, show.composer.cutout)
+    show.sinks.append(show.keeper)
     if options.osc and options.page:
         show.sinks.append(show.console.preview)
     show.sinks.extend(more)
