@@ -264,7 +264,7 @@ def open_stand_in(path: Path, options: LiveOptions, threads: int, waits: bool = 
     from engines.performer import Performer
 
     bundle = open_bundle(path)
-    opened = open_engine if waits else StageEngine
+    opened = open_engine if waits or not bundle.manifest.graphs else StageEngine  # an atlas alone has no plan to build
     engine = TimedEngine(opened(bundle, options.backend, options.precision, threads))
     try:
         return StandIn(Performer(bundle, engine), engine)

@@ -12,12 +12,11 @@ from engines.atlas.warping import Cut, Figure, warped
 from engines.pose.landmarks import Joint, Landmarks
 
 HYSTERESIS = 1.5  # a limb keeps its key until another fits better by this factor
-HOPELESS = 3.0  # by this factor it does not even wait for the last change to end
-STEADY = 0.03  # and at least by this cost
-FADE = 6  # pictures over which one key goes over into the next
-FAULT, OFF = 0.2, 10.0  # what a fault costs, and how much more it costs in another pose than its own
+STEADY = 0.03  # and by at least this cost
+FADE = 3  # pictures over which one key goes over into the next; longer ones drag fast limbs behind
+FAULT, OFF = 0.2, 4.0  # what a fault costs, and how much more it costs in another pose than its own
 EVEN = 0.3  # how much a key near the torso's is preferred: its light and folds agree
-STRETCHED = 2.0
+STRETCHED = 2.0  # what a bone of another length in the picture costs beside one that is only turned
 REORDERED = 0.1  # torso lengths by which a part must be nearer to be painted after one that was painted after it
 # Torso lengths that parts are held behind where they are: an arm is before the body unless it is clearly behind, a leg
 # beneath the clothes of the body unless it is clearly raised, and the head is always before the body.
@@ -116,8 +115,7 @@ def _kept_or_changed(playing: _Playing | None, cost: NDArray[np.floating]) -> _P
         return _Playing(best)
     age = playing.age + 1
     before = playing.before if age < FADE else None
-    factor = HYSTERESIS if before is None else HOPELESS
-    if best == playing.key or cost[playing.key] < factor * cost[best] + STEADY:
+    if best == playing.key or cost[playing.key] < HYSTERESIS * cost[best] + STEADY:
         return _Playing(playing.key, before, age)
     return _Playing(best, playing.key, 0)
 
