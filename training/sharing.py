@@ -8,10 +8,10 @@ step of N processes is the step of one process on the whole batch, to rounding. 
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.distributed.nn.functional import all_reduce as differentiable_all_reduce
 
 
 def world() -> int:
@@ -77,6 +77,22 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
+class _Summed(torch.autograd.Function):
+    """The sum over all processes, in both directions: what each one gets depends on what all of them gave."""
+
+    @staticmethod
+    def forward(_context: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_context: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        total = gradient.contiguous().clone()
+        distributed.all_reduce(total)
+        return total
+
+
 class SharedNorm(nn.BatchNorm2d):
     """BatchNorm over the pictures of all processes (torch's own SyncBatchNorm refuses CPUs). Same parameters."""
 
@@ -89,7 +105,7 @@ class SharedNorm(nn.BatchNorm2d):
         assert self.momentum is not None  # statistics are re-estimated by copies, in one process
         wide = x.float()
         moments = torch.stack([wide.mean(dim=(0, 2, 3)), wide.square().mean(dim=(0, 2, 3))])
-        mean, square = differentiable_all_reduce(moments) / world()
+        mean, square = _Summed.apply(moments) / world()
         variance = (square - mean.square()).clamp_min(0)
         with torch.no_grad():
             count = x.numel() // x.shape[1] * world()
