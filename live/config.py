@@ -45,6 +45,11 @@ class LiveOptions(BaseModel):
     display: Annotated[int, Field(ge=0)] = 0
     window: Dimensions | None = None
     """None is the size of the picture, or what fits on the display."""
+    window_at: tuple[int, int] | None = None
+    """Left and top of a window without a frame, in pixels of the desktop: a rectangle of a video wall."""
+    rotate: Literal[0, 90, 180, 270] = 0
+    """Clockwise, for a projector or screen that stands on its side."""
+    on_top: bool = False
     fit: Literal["whole", "cover"] = "whole"
     """All of the picture with bars beside it, or all of the window with the picture cut; never stretched."""
     rate_hz: Annotated[float, Field(ge=1, le=240)] = 60.0

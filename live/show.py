@@ -24,6 +24,7 @@ from live.control.console import Console
 from live.control.desk import Desk
 from live.control.parameters import Controls
 from live.control.pose_in import PosedFromOutside
+from live.control.shelf import default_folder
 from live.control.signals import DEGRADED, LIVE, NO_SOURCE, PANIC, STARTING
 from live.gauges import Gauges
 from live.guidance import Guidance
@@ -34,6 +35,7 @@ from live.pacing import Clock, Tick, Ticks
 from live.pipeline import Capturing, FollowsPeople, Performed, Seen, StandIn, Tracking, TracksPeople
 from live.repertoire import Act, Repertoire, open_stand_in, playable
 from live.sinks import Sink
+from live.sinks.geometry import Pins
 from live.sinks.keeper import Keeper
 from live.sinks.recorder import Recorder
 from live.sinks.sheet import Sheet
@@ -218,6 +220,8 @@ def _take_keys(show: Show, tick: Tick) -> None:
             show.stop.set()
         elif key == "f" and show.window:
             show.window.toggle_fullscreen()
+        elif key == "k" and show.window:
+            show.window.pin()
         elif key == "f1":
             show.overlay.toggle_figures()
         elif key == "h":
@@ -334,6 +338,10 @@ def _add_sinks(show: Show, stack: ExitStack, more: Sequence[Sink]) -> None:
         options.fit,
         options.headless,
         show.lines,
+        at=options.window_at,
+        rotate=options.rotate,
+        pins=Pins(None if options.headless else default_folder() / "corners.json"),
+        on_top=options.on_top,
     )
     show.sinks.append(show.window)  # last, so that what is measured at its flip is all there is
     for sink in show.sinks:

@@ -1,8 +1,11 @@
 """The window: pygame, full screen on a chosen display or a rectangle, cursor hidden, keys by name."""
 
+import ctypes
+import logging
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +13,9 @@ import numpy as np
 from engines.errors import Unavailable
 from engines.images import Frame, Size, covering, resized
 from live.pacing import Tick
+from live.sinks.geometry import Pins, pinned, rotated
+
+log = logging.getLogger(__name__)
 
 TITLE = "understudy"
 SHARE_OF_DISPLAY = 0.8
@@ -61,6 +67,10 @@ class Window:
         fit: Fit = "whole",
         headless: bool = False,
         lines: Lines = tuple,
+        at: tuple[int, int] | None = None,
+        rotate: int = 0,
+        pins: Pins | None = None,
+        on_top: bool = False,
     ) -> None:
         if not headless and not display_available():
             raise Unavailable(
@@ -75,6 +85,7 @@ class Window:
         self._windowed = window or (picture if headless else self._comfortable(picture))
         self._is_fullscreen = fullscreen
         self._fit, self._lines = fit, lines
+        self._at, self._rotate, self.pins, self._on_top = at, rotate, pins or Pins(), on_top
         self._text: tuple[tuple[str, ...], list[Any]] = ((), [])
         self._held: tuple[Frame, ...] = ()
         self._open()
@@ -91,7 +102,7 @@ class Window:
 
     def show(self, picture: Frame, _tick: Tick) -> None:
         """Draw and flip."""
-        fitted, (top, left) = fitted_to(picture, self.size, self._fit)
+        fitted, (top, left) = self._arranged(picture)
         surface = self._pygame.image.frombuffer(fitted, fitted.shape[1::-1], "RGB")  # no copy: hold it until the flip
         self._held = (fitted,)
         if fitted.shape[:2] != self.size:
@@ -99,6 +110,31 @@ class Window:
         self._screen.blit(surface, (left, top))
         self._draw_lines()
         self._pygame.display.flip()
+
+    def _arranged(self, picture: Frame) -> tuple[Frame, tuple[int, int]]:
+        """Turned, fitted and pinned; where its corner (y, x) goes."""
+        fitted, (top, left) = fitted_to(rotated(picture, self._rotate), self.size, self._fit)
+        if self.pins.is_straight:
+            return fitted, (top, left)
+        whole = np.zeros((*self.size, 3), np.uint8)
+        whole[top : top + fitted.shape[0], left : left + fitted.shape[1]] = fitted
+        return pinned(whole, self.pins.corners), (0, 0)
+
+    def pin(self) -> None:
+        """Begin or end moving the corners with the mouse."""
+        self.pins.is_open = not self.pins.is_open
+        self._pygame.mouse.set_visible(self.pins.is_open)
+
+    def _take_mouse(self, event: Any) -> None:
+        pygame = self._pygame
+        if event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
+            self.pins.press(event.pos, self.size)
+        elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 3 and self.pins.is_open:
+            self.pins.straighten()
+        elif event.type == pygame.MOUSEMOTION:
+            self.pins.move(event.pos, self.size)
+        elif event.type == pygame.MOUSEBUTTONUP and event.button == 1:
+            self.pins.release()
 
     def keys(self) -> list[str]:
         """Names of the keys pressed since the last call: "b", "left", "f1"; "quit" when the window was closed."""
@@ -110,6 +146,8 @@ class Window:
                 pressed.append("quit")
             elif event.type == self._pygame.KEYDOWN:
                 pressed.append(str(self._pygame.key.name(event.key)))
+            else:
+                self._take_mouse(event)
         return pressed
 
     def toggle_fullscreen(self) -> None:
@@ -140,13 +178,18 @@ class Window:
             flags = pygame.FULLSCREEN
         else:
             height, width = self._windowed
-            flags = pygame.RESIZABLE
+            flags = pygame.RESIZABLE if self._at is None else pygame.NOFRAME
+            if self._at is not None:
+                os.environ["SDL_VIDEO_WINDOW_POS"] = f"{self._at[0]},{self._at[1]}"
         try:
             self._screen = pygame.display.set_mode((width, height), flags, display=self._display)
         except pygame.error as error:
             raise Unavailable(f"The display does not open a window of {width}x{height} ({error}).") from error
         pygame.display.set_caption(TITLE)
-        pygame.mouse.set_visible(False)
+        pygame.mouse.set_visible(self.pins.is_open)
+        pygame.display.set_allow_screensaver(False)
+        if self._on_top:
+            _keep_on_top()
         self._font = pygame.font.Font(None, max(18, height // 30))
         self._text = ((), [])
 
@@ -184,6 +227,26 @@ class Window:
         if bar.get_width() <= room:
             return bar
         return self._pygame.transform.smoothscale(bar, (room, max(1, bar.get_height() * room // bar.get_width())))
+
+
+def _keep_on_top() -> None:
+    """Over other windows. pygame 2.6 has no call for it, but the SDL inside it has, from 2.0.16."""
+    import pygame
+    from pygame._sdl2 import video
+
+    folder = Path(pygame.__file__).parent
+    found = [
+        *folder.glob("SDL2.dll"),
+        *folder.glob(".dylibs/libSDL2-2*"),
+        *folder.parent.glob("pygame.libs/libSDL2-2*"),
+    ]
+    try:
+        sdl = ctypes.CDLL(str(found[0]))
+        sdl.SDL_GetWindowFromID.restype = ctypes.c_void_p
+        window = sdl.SDL_GetWindowFromID(ctypes.c_uint32(video.Window.from_display_module().id))
+        sdl.SDL_SetWindowAlwaysOnTop(ctypes.c_void_p(window), 1)
+    except (IndexError, OSError, AttributeError):
+        log.warning("this pygame cannot keep its window on top: have the window manager do it")
 
 
 def fitted_to(picture: Frame, window: Size, fit: Fit) -> tuple[Frame, tuple[int, int]]:
