@@ -110,6 +110,15 @@ def bundles(args: argparse.Namespace) -> int:
     return 0
 
 
+def osc_docs(args: argparse.Namespace) -> int:
+    """Write docs/osc.md, the TouchDesigner text and the schemas from the tables of controls."""
+    from live.control.reference import write_documents
+
+    for path in write_documents(args.out):
+        print(f"{path}: written")
+    return 0
+
+
 def pose_model(args: argparse.Namespace) -> int:
     from engines.pose.model import pose_model as made
 
@@ -297,6 +306,13 @@ def bench_train(args: argparse.Namespace) -> int:
     return 0
 
 
+def bench_osc(args: argparse.Namespace) -> int:
+    from live.osc_bench import bench_osc as measured
+
+    measured(seconds=args.seconds, rate_hz=args.rate, json=args.json, bundle=args.bundle)
+    return 0
+
+
 # The parser ----------------------------------------------------------------------------------------------------------
 
 
@@ -344,6 +360,13 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--osc-in", type=int, help="UDP port to listen on (7400)")
     one.add_argument("--osc-out", type=int, help="UDP port to send to (7401)")
     one.add_argument("--osc-host", help="address to listen on (127.0.0.1)")
+    one.add_argument("--osc-allow", action="append", metavar="ADDRESS", help="who may send besides this machine")
+    one.add_argument("--pose-to", metavar="HOST:PORT", help="another understudy that dances to these landmarks")
+    one.add_argument("--page-host", help="address of the control page (127.0.0.1; 0.0.0.0 lets phones in, by a token)")
+    one.add_argument("--page-port", type=int, help="TCP port of the control page and OSCQuery (7480)")
+    one.add_argument("--no-page", dest="page", action="store_false", default=None, help="no control page, no OSCQuery")
+    one.add_argument("--zeroconf", action="store_true", default=None, help="announce the page on the network")
+    one.add_argument("--presets", type=Path, metavar="DIR", help="where presets and cues are kept")
     one.add_argument("--backend", help="auto, rtx, tensorrt, cuda, openvino, onnxruntime, ...")
     one.add_argument("--precision", help="auto, f32, bf16, f16, int8")
 
@@ -380,6 +403,8 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
 
     one = _command(commands, "bundles", bundles, "list what can be played")
     one.add_argument("folders", type=Path, nargs="*", help="further folders to look in")
+    one = _command(commands, "osc-docs", osc_docs, "write docs/osc.md and what goes with it")
+    one.add_argument("--out", type=Path, default=Path(__file__).parent / "docs", metavar="DIR")
     one = _command(commands, "pose-model", pose_model, "get the pose model, once")
     one.add_argument("--kind", choices=("full", "lite", "heavy"), default="full")
     one = _command(commands, "doctor", doctor, "what this machine has, and what to do about what is missing")
@@ -482,6 +507,11 @@ def _measuring_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--bundle", type=Path)
     one.add_argument("--seconds", type=float, default=20)
     one.add_argument("--no-baseline", action="store_true")
+    one.add_argument("--json", type=Path)
+    one = _command(benches, "osc", bench_osc, "10,000 messages a second beside the display loop")
+    one.add_argument("--seconds", type=float, default=60)
+    one.add_argument("--rate", type=int, default=10_000, help="messages a second")
+    one.add_argument("--bundle", type=Path)
     one.add_argument("--json", type=Path)
     one = _command(benches, "engines", bench_engines, "every backend and precision, against torch eager in one run")
     one.add_argument("--sizes", type=int, nargs="+", default=[256, 512])

@@ -91,7 +91,7 @@ class OscReceiver:
         self._prefix = desk.prefix
         self._complained_s = float("-inf")
         self._known: dict[str, bool] = {}
-        self.counts = OscCounts()
+        self._counts = dict.fromkeys(("datagrams", "messages", "malformed", "ignored", "foreign"), 0)
         self._socket = _bound(host, port)
         self.port: int = self._socket.getsockname()[1]
         self._asked = {
@@ -100,6 +100,10 @@ class OscReceiver:
             "/ping": self._ping,
             "/dump": self._dump,
         }
+
+    @property
+    def counts(self) -> OscCounts:
+        return OscCounts(**self._counts)
 
     def step(self, timeout_s: float = 0.1) -> bool:
         """Take what is there, waiting at most `timeout_s`; False when nothing came."""
@@ -116,28 +120,24 @@ class OscReceiver:
 
     def receive(self, datagram: bytes, sender: Any) -> None:
         """One datagram of `sender`, (host, port)."""
-        counts = self.counts
-        host = (str(sender[0]), int(sender[1]))
+        counts, host = self._counts, (str(sender[0]), int(sender[1]))
+        counts["datagrams"] += 1
         if not self._may_send(host[0]):
-            self.counts = OscCounts(
-                counts.datagrams + 1, counts.messages, counts.malformed, counts.ignored, counts.foreign + 1
-            )
+            counts["foreign"] += 1
             self._complain(f"{host[0]} is not allowed to send; start with --osc-allow {host[0]} to let it in", None)
             return
-        found: list[Message] = []
         try:
-            found = [(address.removeprefix(self._prefix), arguments) for address, arguments in messages(datagram)]
-            refused, malformed = self._take(found, host), 0
+            found = messages(datagram)
         except Malformed as error:
-            refused, malformed = [f"a datagram of {len(datagram)} bytes: {error}"], 1
-        self.counts = OscCounts(
-            counts.datagrams + 1,
-            counts.messages + len(found),
-            counts.malformed + malformed,
-            counts.ignored + (0 if malformed else len(refused)),
-            counts.foreign,
-        )
+            counts["malformed"] += 1
+            self._complain(f"{host[0]}:{host[1]}: a datagram of {len(datagram)} bytes: {error}", host)
+            return
+        if self._prefix:
+            found = [(address.removeprefix(self._prefix), arguments) for address, arguments in found]
+        refused = self._take(found, host)
+        counts["messages"] += len(found)
         if refused:
+            counts["ignored"] += len(refused)
             self._complain(f"{host[0]}:{host[1]}: {refused[0]}", host)
 
     def _take(self, found: list[Message], sender: Host) -> list[str]:

@@ -1,0 +1,272 @@
+"""`bench osc`: the whole show with its display loop, while another process sends it 10,000 OSC messages a second."""
+
+import argparse
+import json as jsons
+import random
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from websockets.sync.client import connect
+
+from engines.errors import Unavailable
+from engines.images import Frame
+from engines.measuring import measured_header, table, write_json
+from live.config import LiveOptions
+from live.control.echo import value_of
+from live.control.encoding import message
+from live.control.parameters import TABLE, Control
+from live.gauges import Gauges
+from live.pacing import Tick
+from live.show import Show, on_stage, play
+
+ROOT = Path(__file__).parents[1]
+WARM_S = 4.0
+QUIET_S = 8.0
+"""Before the flood, in the same run, the same sliders are turned at every picture, but by nobody on the network: what
+the display loses then is not lost to OSC."""
+
+REST_S = 1.0
+FULL_RATE_HZ = 10_000
+PRESS_EVERY_S, MALFORMED_EVERY_S, PANIC_EVERY_S = 0.2, 0.1, 5.0
+PANIC_FOR_S = 0.5
+FLOODED = (
+    "/look/brightness",
+    "/look/contrast",
+    "/look/saturation",
+    "/look/hue",
+    "/pose/smoothing",
+    "/pose/retarget",
+    "/bundle/fade",
+    "/figures/spread",
+    "/echo/spacing",
+    "/shadow/length",
+)
+"""Sliders that cost nothing to turn. Effects that take time to draw would be blamed on the network."""
+
+
+def bench_osc(
+    *, seconds: float = 60.0, rate_hz: int = FULL_RATE_HZ, json: Path | None = None, bundle: Path | None = None
+) -> dict[str, Any]:
+    """Measure, print a table, write `json`. The keys are those of BENCH.md. Run it while nothing else heavy runs."""
+    header = measured_header()
+    with tempfile.TemporaryDirectory() as folder:
+        options = LiveOptions(
+            bundles=(bundle,) if bundle else (),
+            source="dancer",
+            headless=True,
+            seconds=WARM_S + QUIET_S + seconds + 8 * REST_S + 20,
+            osc_in=0,
+            page_port=0,
+            midi=False,
+            presets=Path(folder),
+        )
+        gauges = Gauges(keeps_all=True)
+        witness = _Witness(seconds, rate_hz)
+        with on_stage(options, gauges=gauges, sinks=[witness]) as show:
+            witness.show_ = show
+            play(show)
+            witness.end()
+            figures = _figures(show, witness)
+    table([{"what": name, "figure": value} for name, value in figures.items()], title="bench osc")
+    if json:
+        write_json(json, {**header, **figures})
+    return figures
+
+
+@dataclass
+class _Witness:
+    """A sink that sees every displayed picture, starts the sender when the show is warm, and notes what it saw."""
+
+    seconds: float
+    rate_hz: int
+    show_: Show | None = None
+    shown: list[tuple[float, bool]] = field(default_factory=list)
+    """When a tick began, and whether its picture was black."""
+    mixes: list[tuple[float, float]] = field(default_factory=list)
+    first_s: float | None = None
+    sender: "subprocess.Popen[str] | None" = None
+    told: str = ""
+    chance: random.Random = field(default_factory=lambda: random.Random(1))
+
+    def show(self, picture: Frame, tick: Tick) -> None:
+        show = self.show_
+        if show is None:
+            return
+        if self.first_s is None:
+            self.first_s = tick.time_s
+        self.shown.append((tick.time_s, not picture[::8, ::8].any()))
+        self.mixes.append((tick.time_s, show.desk.read().mix))
+        ports = show.console.receiver, show.console.page
+        if self.sender is None:
+            self._turn(show)
+        if self.sender is None and all(ports) and tick.time_s - self.first_s >= WARM_S + QUIET_S:
+            self.sender = self._begin(ports[0].port, ports[1].port)  # type: ignore[union-attr]
+        elif self.sender is not None and self.sender.poll() is not None:
+            show.stop.set()
+
+    def close(self) -> None:
+        """The sender ends by itself."""
+
+    def end(self) -> None:
+        if self.sender is None:
+            raise Unavailable("the show never opened its ports; see what it says on the overlay")
+        self.told, complaints = self.sender.communicate(timeout=30)
+        if self.sender.returncode != 0:
+            raise Unavailable(f"the sender failed: {complaints.strip().splitlines()[-1] if complaints.strip() else ''}")
+
+    def _turn(self, show: Show) -> None:
+        for control in TABLE:
+            if control.address in FLOODED:
+                show.desk.set(**{control.name: control.from_share(self.chance.random())})
+
+    def _begin(self, osc: int, page: int) -> "subprocess.Popen[str]":
+        command = (sys.executable, "-m", "live.osc_bench", str(osc), str(page), str(self.seconds), str(self.rate_hz))
+        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _figures(show: Show, witness: _Witness) -> dict[str, Any]:
+    told = jsons.loads(witness.told.strip().splitlines()[-1])
+    receiver = show.console.receiver
+    assert receiver is not None
+    quiet = (float(witness.first_s or 0) + WARM_S, told["began_s"] - 1.0)
+    flood = (told["began_s"], told["ended_s"])
+    expected = (flood[1] - flood[0]) * show.options.rate_hz
+    lost_quietly = _missing(witness.shown, quiet, show.options.rate_hz)
+    lost_flooded = _missing(witness.shown, flood, show.options.rate_hz)
+    by_address = {control.address: control for control in TABLE}
+    controls = show.desk.read()
+    wrong = [
+        address
+        for address, share in told["last"].items()
+        if abs(_share(by_address[address], value_of(controls, by_address[address])) - share) > 1e-5
+    ]
+    presses = told["presses"] - controls.next_bundle
+    counts = receiver.counts
+    return {
+        "engine": show.repertoire.act.said,
+        "seconds": flood[1] - flood[0],
+        "sent": told["sent"],
+        "sent_per_s": told["sent"] / (flood[1] - flood[0]),
+        "heard": counts.messages,
+        "lost_controls": len(wrong) + abs(presses),
+        "controls_of_record": len(told["last"]) + told["presses"],
+        "lost_datagrams": told["sent"] + told["malformed"] - counts.datagrams,
+        "display_frames": sum(flood[0] <= time_s < flood[1] for time_s, _ in witness.shown),
+        "display_frames_lost": max(0.0, lost_flooded - lost_quietly) * expected,
+        "display_frames_lost_share": max(0.0, lost_flooded - lost_quietly),
+        "display_missing_quiet_share": lost_quietly,
+        "display_missing_flooded_share": lost_flooded,
+        "display_driver": show.window.driver if show.window else "none",
+        "panic_frames": max(_frames_until_black(witness.shown, at_s) for at_s in told["panics_s"]),
+        "panics": len(told["panics_s"]),
+        "page_frames": max(_frames_until(witness.mixes, at_s, mix) for at_s, mix in told["slid"]),
+        "malformed": told["malformed"],
+        "malformed_survived": counts.malformed,
+        "faults": show.faults.count,
+    }
+
+
+def _share(control: Control, value: Any) -> float:
+    return control.to_share(float(value))
+
+
+def _missing(shown: list[tuple[float, bool]], span: tuple[float, float], rate_hz: float) -> float:
+    """Share of the pictures that a perfect display would have shown in `span`, and this one did not."""
+    ticks = sum(span[0] <= time_s < span[1] for time_s, _ in shown)
+    return max(0.0, 1 - ticks / max(1.0, (span[1] - span[0]) * rate_hz))
+
+
+def _frames_until_black(shown: list[tuple[float, bool]], sent_s: float) -> int:
+    """How many pictures began after a panic was sent, up to the first black one."""
+    after = [black for time_s, black in shown if time_s > sent_s]
+    return after.index(True) + 1 if True in after else len(after)
+
+
+def _frames_until(mixes: list[tuple[float, float]], sent_s: float, mix: float) -> int:
+    after = [abs(now - mix) < 1e-5 for time_s, now in mixes if time_s > sent_s]
+    return after.index(True) + 1 if True in after else len(after)
+
+
+# The other process ----------------------------------------------------------------------------------------------------
+
+
+def _flood(osc_port: int, page_port: int, seconds: float, rate_hz: int) -> dict[str, Any]:
+    """Send sliders at `rate_hz`, and among them presses, broken packets, panics and a hand on the page."""
+    chance = random.Random(0)
+    out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    out.connect(("127.0.0.1", osc_port))
+    out.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    told: dict[str, Any] = {"sent": 0, "malformed": 0, "presses": 0, "panics_s": [], "slid": [], "last": {}}
+    dues = deque(_dues(seconds))
+    with connect(f"ws://127.0.0.1:{page_port}/") as page:
+        began_s = told["began_s"] = time.perf_counter()
+        while (now_s := time.perf_counter()) - began_s < seconds:
+            while dues and dues[0][0] <= now_s - began_s:
+                _do(dues.popleft()[1], out, page, told, chance)
+            due = int((now_s - began_s) * rate_hz) - told["sent"]
+            for _ in range(max(0, min(due, 50))):
+                address, share = chance.choice(FLOODED), chance.random()
+                out.send(message(address, [share]))
+                told["sent"] += 1
+                told["last"][address] = struct.unpack(">f", struct.pack(">f", share))[0]
+            time.sleep(0.0005)
+        told["ended_s"] = time.perf_counter()
+        out.send(message("/panic", [0.0]))
+        told["sent"] += 1
+        time.sleep(REST_S)
+        # a panic makes controls neutral: what is on record is what was sent after the last one
+        for address in FLOODED:
+            share = chance.random()
+            out.send(message(address, [share]))
+            told["sent"] += 1
+            told["last"][address] = struct.unpack(">f", struct.pack(">f", share))[0]
+        time.sleep(REST_S)
+    return told
+
+
+def _dues(seconds: float) -> Iterator[tuple[float, str]]:
+    """When what is to be done besides the flood, in order."""
+    every = {"press": PRESS_EVERY_S, "malformed": MALFORMED_EVERY_S, "panic": PANIC_EVERY_S, "slide": 0.7}
+    found = [(step * each, what) for what, each in every.items() for step in range(1, int(seconds / each) + 1)]
+    found += [(at_s + PANIC_FOR_S, "calm") for at_s, what in found if what == "panic"]
+    yield from sorted(found)
+
+
+def _do(what: str, out: socket.socket, page: Any, told: dict[str, Any], chance: random.Random) -> None:
+    now_s = time.perf_counter()
+    if what == "press":
+        out.send(message("/bundle/next", [1.0]))
+        out.send(message("/bundle/next", [0.0]))
+        told["presses"] += 1
+        told["sent"] += 2
+    elif what == "malformed":
+        out.send(chance.randbytes(chance.randrange(1, 200)))
+        told["malformed"] += 1
+    elif what in ("panic", "calm"):
+        out.send(message("/panic", [float(what == "panic")]))
+        told["sent"] += 1
+        if what == "panic":
+            told["panics_s"].append(now_s)
+    else:
+        mix = struct.unpack(">f", struct.pack(">f", chance.random()))[0]
+        page.send(message("/mix", [mix]))
+        told["slid"].append((now_s, mix))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("osc_port", type=int)
+    parser.add_argument("page_port", type=int)
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("rate_hz", type=int)
+    given = parser.parse_args()
+    print(jsons.dumps(_flood(given.osc_port, given.page_port, given.seconds, given.rate_hz)))
