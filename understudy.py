@@ -159,13 +159,22 @@ def check(args: argparse.Namespace) -> int:
 
 
 def learn(args: argparse.Namespace) -> int:
-    """A performer from a clip without training, into a bundle."""
-    from engines.atlas.learning import learned_atlas
+    """A performer from a clip without training, into a bundle; or on stage while it is learned."""
+    from engines.atlas.learning import learned_atlas, name_of
+    from engines.bundle import user_bundles
     from engines.progress import bar
 
+    out = args.out or user_bundles() / name_of(args.clip.name)
+    if args.live:
+        from live.config import live_options
+        from live.learning import learn_live
+
+        given = {name: getattr(args, name) for name in ("source", "headless", "seconds", "record")}
+        options = live_options(given={name: value for name, value in given.items() if value is not None})
+        return learn_live(args.clip, out, options, size=args.size)
     with bar(f"tracking {args.clip}") as progress:
-        bundle = learned_atlas(args.clip, args.out, size=args.size, progress=progress)
-    print(f"{bundle.label}: {bundle.manifest.made_by['keys']} key figures; understudy live --bundle {args.out}")
+        bundle = learned_atlas(args.clip, out, size=args.size, progress=progress)
+    print(f"{bundle.label}: {bundle.manifest.made_by['keys']} key figures; understudy live --bundle {out}")
     return 0
 
 
@@ -323,6 +332,14 @@ def _size(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
+def _place(text: str) -> tuple[int, int]:
+    left, _, top = text.partition(",")
+    try:
+        return int(left), int(top)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no place: write X,Y, for example 1920,0") from None
+
+
 def _command(commands: "argparse._SubParsersAction", name: str, run: Command, help: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=help, description=help)
     parser.set_defaults(run=run)
@@ -353,6 +370,7 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--headless", action="store_true", default=None, help="no window")
     one.add_argument("--seconds", type=float, help="stop after this long")
     one.add_argument("--record", type=Path, metavar="FILE.mp4", help="write what is shown")
+    one.add_argument("--start-fullscreen", dest="fullscreen", action="store_true", default=None, help="as --fullscreen")
     one.add_argument("--fullscreen", action="store_true", default=None)
     one.add_argument("--display", type=int, help="which display, from 0")
     one.add_argument("--window", type=_size, metavar="WxH", help="window size")
@@ -370,6 +388,15 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--backend", help="auto, rtx, tensorrt, cuda, openvino, onnxruntime, ...")
     one.add_argument("--precision", help="auto, f32, bf16, f16, int8")
 
+    one.add_argument("--window-at", type=_place, metavar="X,Y", help="a window without a frame, there on the desktop")
+    one.add_argument("--rotate", type=int, choices=(0, 90, 180, 270), help="turn the picture clockwise")
+    one.add_argument("--backdrop", type=Path, metavar="PICTURE", help="a picture behind the figure (control /backdrop)")
+    one.add_argument(
+        "--send",
+        action="append",
+        metavar="KIND[:WHAT]",
+        help="ndi, virtual-camera, spout or syphon; :figure keeps alpha",
+    )
     one.add_argument("--chaos", action="store_true", help="break everything once and see whether pictures flow on")
 
     one = _command(commands, "render", render, "perform a clip offline, every frame")
@@ -397,9 +424,14 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
 
     one = _command(commands, "learn", learn, "make a performer of a clip, without training")
     one.add_argument("clip", type=Path)
-    one.add_argument("--out", type=Path, required=True, metavar="BUNDLE")
+    one.add_argument("--out", type=Path, metavar="BUNDLE", help="default: among your own bundles, by the clip's name")
     one.add_argument("--instant", action="store_true", help="key figures only, no training (the only way so far)")
+    one.add_argument("--live", action="store_true", help="perform at once, better while the clip is still tracked")
     one.add_argument("--size", type=int, default=512)
+    one.add_argument("--source", help="with --live, who is followed: a camera, a video file, a motion, or dancer")
+    one.add_argument("--headless", action="store_true", default=None, help="with --live: no window")
+    one.add_argument("--seconds", type=float, help="with --live: stop after this long")
+    one.add_argument("--record", type=Path, metavar="FILE.mp4", help="with --live: write what is shown")
 
     one = _command(commands, "bundles", bundles, "list what can be played")
     one.add_argument("folders", type=Path, nargs="*", help="further folders to look in")

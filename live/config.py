@@ -54,6 +54,8 @@ class LiveOptions(BaseModel):
     """All of the picture with bars beside it, or all of the window with the picture cut; never stretched."""
     rate_hz: Annotated[float, Field(ge=1, le=240)] = 60.0
 
+    send: tuple[str, ...] = ()
+    """To other programs: KIND or KIND:WHAT, as in ndi:figure."""
     record: Path | None = None
     keep_s: Annotated[float, Field(ge=0, le=600)] = 30.0
     """So much of the past can be kept as a movie on a key; 0 remembers nothing."""

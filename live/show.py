@@ -28,7 +28,7 @@ from live.control.shelf import default_folder
 from live.control.signals import DEGRADED, LIVE, NO_SOURCE, PANIC, STARTING
 from live.gauges import Gauges
 from live.guidance import Guidance
-from live.mailbox import Latest
+from live.mailbox import Latest, Post
 from live.outputs import Outputs
 from live.overlay import Figures, Overlay
 from live.pacing import Clock, Tick, Ticks
@@ -38,6 +38,7 @@ from live.sinks import Sink
 from live.sinks.geometry import Pins
 from live.sinks.keeper import Keeper
 from live.sinks.recorder import Recorder
+from live.sinks.sending import Tap, sending
 from live.sinks.sheet import Sheet
 from live.sinks.window import Window
 from live.sources import Captured, Source, SourceSpec, open_source, source_spec
@@ -164,6 +165,18 @@ class Show:
         if "source" in self.faults.now:
             return NO_SOURCE
         return DEGRADED if self.faults.now else LIVE if self.gauges.pictures else STARTING
+
+    def taps(self) -> dict[str, Tap]:
+        """What can be sent to other programs."""
+        return {
+            "picture": lambda picture: picture,
+            "figure": lambda picture: picture if (cutout := self.composer.cutout()) is None else cutout,
+            "matte": lambda _picture: None if (cutout := self.composer.cutout()) is None else cutout[..., [3, 3, 3]],
+            "skeleton": lambda _picture: post.value.drawn.conditioning if (post := self._newest()) else None,
+        }
+
+    def _newest(self) -> Post[Performed] | None:
+        return self.repertoire.act.performed.newest
 
     def _recording(self) -> str:
         recorder = self.recorder
@@ -327,6 +340,7 @@ def _add_sinks(show: Show, stack: ExitStack, more: Sequence[Sink]) -> None:
         show.sinks.append(Sheet(options.sheet))
     show.keeper = Keeper(options.keep_folder, options.keep_s, show.composer.cutout)
     show.sinks.append(show.keeper)
+    show.sinks.extend(sending(text, show.taps()) for text in options.send)
     if options.osc and options.page:
         show.sinks.append(show.console.preview)
     show.sinks.extend(more)

@@ -1,4 +1,4 @@
-"""Where frames come from: a camera, a video file, a motion, the built-in dancer."""
+"""Where frames come from: a camera here or in the network, a video, pictures, a motion, the built-in dancer."""
 
 import re
 from collections.abc import Callable
@@ -47,7 +47,8 @@ class SourceSpec:
 
 
 def source_spec(text: str, loop: bool = False, camera_size: Size = (720, 1280), camera_fps: float = 30.0) -> SourceSpec:
-    """Understands `auto`, `dancer`, `puppet:MOTION.npz`, a motion, a video file, a camera number, name or device path.
+    """Understands `auto`, `dancer`, `puppet:MOTION.npz`, a motion, a video file, a folder of pictures, a camera number,
+    name or device path, an RTSP or HTTP address, `ndi` or `ndi:NAME`.
 
     Raises `BadInput` for a file that is not there.
     """
@@ -62,12 +63,18 @@ def open_source(spec: SourceSpec) -> Source:
 
 def is_reel(spec: SourceSpec) -> bool:
     """Whether every frame can be had offline, as fast as it can be made."""
-    return spec.kind in ("video", "motion", "puppet", "dancer")
+    return spec.kind in ("video", "images", "motion", "puppet", "dancer")
 
 
 def _kind_of(text: str) -> tuple[str, str]:
     if text in ("auto", "dancer"):
         return text, text
+    if text == "ndi" or text.startswith("ndi:"):
+        return "ndi", text.partition(":")[2]
+    if re.match(r"(rtsp|rtsps|http|https|rtmp|udp|srt)://", text):
+        return "network", text
+    if Path(text).is_dir():
+        return "images", text
     if text.startswith("puppet:"):
         return "puppet", _existing(text.removeprefix("puppet:"))
     if text.isdigit() or re.match(r"/dev/|\\\\", text):
@@ -92,6 +99,20 @@ def _camera(spec: SourceSpec) -> Source:
     return Guarded(lambda: Camera(spec.name, spec.camera_size, spec.camera_fps))
 
 
+def _network(spec: SourceSpec) -> Source:
+    from live.sources.guarded import Guarded
+    from live.sources.network import NetworkCamera
+
+    return Guarded(lambda: NetworkCamera(spec.name))
+
+
+def _ndi(spec: SourceSpec) -> Source:
+    from live.sources.guarded import Guarded
+    from live.sources.ndi import NdiSource
+
+    return Guarded(lambda: NdiSource(spec.name), stuck_s=float("inf"))  # a still picture is a good stream
+
+
 def _reel(spec: SourceSpec) -> Source:
     from live.sources.reels import Played, open_reel
 
@@ -110,7 +131,10 @@ def _auto(spec: SourceSpec) -> Source:
 _OPENERS: dict[str, Callable[[SourceSpec], Source]] = {
     "auto": _auto,
     "camera": _camera,
+    "network": _network,
+    "ndi": _ndi,
     "video": _reel,
+    "images": _reel,
     "motion": _reel,
     "puppet": _reel,
     "dancer": _reel,

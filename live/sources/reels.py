@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import cv2
 import numpy as np
 
 from engines.errors import BadInput
-from engines.images import Frame, Size
+from engines.images import Frame, Size, resized
 from engines.pose.landmarks import Landmarks
 from engines.take.clip import VideoClip, open_clip
 from live.pacing import Clock, Sleep
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 DANCER_FPS = 60.0
 DANCER_SIZE = (480, 640)
 MOTION_HEIGHT = 480
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+IMAGES_FPS = 25.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,30 @@ class VideoReel:
     def moments(self) -> Iterator[Moment]:
         for each in self._clip.frames():
             yield Moment(each.time_s, lambda frame=each.frame: frame)  # type: ignore[misc]
+
+
+class ImagesReel:
+    """The pictures of a folder in the order of their names, at a rate."""
+
+    def __init__(self, folder: Path, fps: float = IMAGES_FPS) -> None:
+        self._paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES)
+        if not self._paths:
+            raise BadInput(f"{folder}: there is no picture in this folder ({', '.join(IMAGES)})")
+        self.fps, self.count = fps, len(self._paths)
+        first = self._drawn(self._paths[0])
+        self.size: Size = (first.shape[0], first.shape[1])
+        self.said = f"{folder.name}: {self.count} pictures, {fps:.4g} a second"
+
+    def moments(self) -> Iterator[Moment]:
+        for number, path in enumerate(self._paths):
+            yield Moment(number / self.fps, lambda path=path: resized(self._drawn(path), self.size))  # type: ignore[misc]
+
+    @staticmethod
+    def _drawn(path: Path) -> Frame:
+        image = cv2.imread(str(path))
+        if image is None:
+            raise BadInput(f"{path}: is no picture that can be read; repair it or take it out of the folder")
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 class DancerReel:
@@ -117,6 +144,8 @@ def open_reel(spec: SourceSpec) -> Reel:
     """The reel that a spec names. Raises `BadInput` for a camera, `VideoError` for a file that does not open."""
     if spec.kind == "video":
         return VideoReel(Path(spec.name))
+    if spec.kind == "images":
+        return ImagesReel(Path(spec.name))
     if spec.kind in ("motion", "puppet"):
         return MotionReel(Path(spec.name), tracked=spec.kind == "puppet")
     if spec.kind == "dancer":

@@ -1,0 +1,44 @@
+"""A camera of the network: RTSP, or HTTP as phones and IP cameras send it."""
+
+import time
+
+import cv2
+import numpy as np
+
+from engines.errors import SourceLost, Unavailable
+from live.pacing import Clock
+from live.sources import Captured
+
+OPEN_MS, READ_MS = 8000, 4000
+
+
+class NetworkCamera:
+    """A stream by its URL; only its newest frame counts. Raises `Unavailable` when nothing answers."""
+
+    is_mirror = True
+
+    def __init__(self, url: str, now: Clock = time.perf_counter) -> None:
+        self._now = now
+        waits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_MS]
+        self._capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, waits)
+        if not self._capture.isOpened():
+            raise Unavailable(f"{without_password(url)}: no stream answers there; try it in VLC")
+        width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+        height = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        self.said = f"{without_password(url)} {width}x{height}"
+
+    def read(self) -> Captured:
+        there, image = self._capture.read()
+        if not there:
+            raise SourceLost(f"{self.said} stopped sending")
+        return Captured(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), self._now())
+
+    def close(self) -> None:
+        self._capture.release()
+
+
+def without_password(url: str) -> str:
+    """As it may be shown: without user and password."""
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
