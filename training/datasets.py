@@ -126,7 +126,7 @@ class Examples:
         """
         size = self.config.schedule.batch
         places = range(share * size // shares, (share + 1) * size // shares)
-        return self._batch([self._made(step, place) for place in places])
+        return self._batch([self._made(step, place, lends=place > places[0]) for place in places])
 
     def plain(self, indices: Sequence[int]) -> Batch:
         """These pairs as they are: for samples, BatchNorm statistics, export and validation."""
@@ -223,16 +223,16 @@ class Examples:
         # Frame and mask, or the true figure, from which both follow.
         return (len(self.train) + len(self.validation)) * self.config.size**2 * 4
 
-    def _made(self, step: int, place: int) -> _Made:
+    def _made(self, step: int, place: int, lends: bool) -> _Made:
         config, batch = self.config, self.config.schedule.batch
         # Neighbors in time are moved alike and tremble alike, so that only the dancer moves between them.
         pair, second = divmod(place, 2) if config.losses.temporal else (place, 0)
         per_step = batch // 2 if config.losses.temporal else batch
         index = self._nth(step * per_step + pair)
         rng = np.random.default_rng([config.seed, step, pair])
-        lends = place > 0 and bool(self._recombined) and not config.losses.temporal
+        lends = lends and bool(self._recombined) and not config.losses.temporal
         if lends and rng.random() < config.augmentation.recombined:
-            # Never the first of a batch, and never judged: the discriminator takes only filmed pictures for real.
+            # Never the first of a share, and never judged: the discriminator takes only filmed pictures for real.
             return self._augmented(self._recombined[rng.integers(len(self._recombined))], rng)
         example = self[self._next(index) if second else index]
         made = self._augmented(example, rng)

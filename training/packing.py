@@ -248,10 +248,7 @@ def _unpacked_pairs(packed: zipfile.ZipFile, settings: dict[str, Any], folder: P
     shots = []
     for shot in header.shots:
         if shot.plate is not None:
-            data = np.frombuffer(packed.read(f"plates/{shot.id}.png"), np.uint8)
-            plates[shot.id] = np.asarray(
-                cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8
-            )
+            plates[shot.id] = _decoded(packed.read(f"plates/{shot.id}.png"))
             shot = shot.model_copy(update={"plate": writer.add_plate(shot.id, plates[shot.id])})
         shots.append(shot)
     names = ("colors.mp4", "alpha.mp4") if header.true_alpha else ("frames.mp4", "masks.mp4")
@@ -266,6 +263,13 @@ def _unpacked_pairs(packed: zipfile.ZipFile, settings: dict[str, Any], folder: P
         room = plates[row.shot][y : y + side, x : x + side] if row.shot in plates else np.zeros_like(one)
         writer.add(row, points, laid_over(figure, room), figure[..., 3].copy(), unpremultiplied(figure))
     return writer.finish(header.model_copy(update={"shots": tuple(shots)}))
+
+
+def _decoded(png: bytes) -> Frame:
+    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ValueError("a plate in it is damaged")
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _clean(figure: Frame) -> Frame:
