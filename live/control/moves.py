@@ -51,7 +51,7 @@ def wave(shape: Shape, phase: float, seed: str = "") -> float:
     if shape == "sine":
         return math.sin(2 * math.pi * turn)
     if shape == "triangle":
-        return 1 - 4 * abs((turn + 0.75) % 1 - 0.5)
+        return 4 * abs((turn + 0.75) % 1 - 0.5) - 1
     if shape == "random":
         before, after = _drawn(seed, math.floor(phase)), _drawn(seed, math.floor(phase) + 1)
         return before + (after - before) * (1 - math.cos(math.pi * turn)) / 2
