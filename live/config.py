@@ -69,6 +69,9 @@ class LiveOptions(BaseModel):
     sheet: Path | None = None
     """A PNG with stills of the show, written at its end."""
 
+    look_every_s: Annotated[float, Field(ge=0)] = 0.0
+    """Go on to the next of the program's looks by itself; 0 never."""
+
     mirror: bool | None = None
     """None mirrors cameras and nothing else."""
     controls: dict[str, float | bool | str] = {}

@@ -8,6 +8,7 @@ from live.config import LiveOptions, live_options
 from live.control.osc import OscReceiver
 from live.sinks.window import display_available
 
+LOOK_S = 18.0
 UNSEEN_S = 20.0
 UNSEEN_MOVIE = Path("demo.mp4")
 UNSEEN_SHEET = Path("demo-sheet.png")
@@ -35,7 +36,7 @@ def planned(
     display: bool, port_fault: str, headless: bool, seconds: float | None, record: Path | None, source: str | None
 ) -> Demo:
     """The demo for this machine. A busy OSC port is no reason to show nothing; a missing display neither."""
-    given: dict[str, object] = {"headless": headless or not display}
+    given: dict[str, object] = {"headless": headless or not display, "look_every_s": LOOK_S}
     given |= {name: value for name, value in (("seconds", seconds), ("record", record), ("source", source)) if value}
     notes = []
     if not display and not headless:

@@ -15,7 +15,7 @@ GLOW_FROM = 0.62
 GLOW_RADIUS = 0.02
 """In heights of the picture."""
 GLOW_SCALE = 4
-SILK = (335.0, 350.0, 29.0, 37.0)
+SILK = (335.0, 350.0, 30.0, 34.0)
 """Hues in degrees: the turn begins, is whole, is whole no more, ends. Gold lies behind it, from about 40."""
 SILK_SATURATION = 90
 """Of 255. Ivory has the hue of gold and hardly any color: what is paler than this stays."""

@@ -28,6 +28,7 @@ from live.control.shelf import default_folder
 from live.control.signals import DEGRADED, LIVE, NO_SOURCE, PANIC, STARTING
 from live.gauges import Gauges
 from live.guidance import Guidance
+from live.looks import LooksInTurn
 from live.mailbox import Latest, Post
 from live.outputs import Outputs
 from live.overlay import Figures, Overlay
@@ -91,6 +92,7 @@ class Show:
     overlay: Overlay = field(default_factory=lambda: Overlay(time.perf_counter()))
     composer: Composer = field(default_factory=Composer)
     guidance: Guidance = field(default_factory=Guidance)
+    looks: LooksInTurn = field(init=False)
     watch: Watch = field(init=False)
     outputs: Outputs = field(init=False)
 
@@ -100,6 +102,7 @@ class Show:
 
     def __post_init__(self) -> None:
         self.watch = Watch(self.faults, time.perf_counter(), self.renew)
+        self.looks = LooksInTurn(self.options.look_every_s)
         self.outputs = Outputs(self.sinks, self.faults)
 
     def figures(self) -> Figures:
@@ -149,7 +152,8 @@ class Show:
             return ()
         now_s = time.perf_counter()
         kept = [said] if self.keeper and (said := self.keeper.said(now_s)) else []
-        return (*kept, *self._guided(now_s), *self.overlay.lines(self.figures, self.faults.now, now_s))
+        look = [said] if (said := self.looks.said(now_s)) else []
+        return (*kept, *look, *self._guided(now_s), *self.overlay.lines(self.figures, self.faults.now, now_s))
 
     def _guided(self, now_s: float) -> list[str]:
         """What the visitor should do; only where a camera looks at one."""
@@ -192,6 +196,7 @@ def play(show: Show, now: Clock = time.perf_counter) -> None:
     for tick in Ticks(show.options.rate_hz, now):
         _take_keys(show, tick)
         controls = show.desk.tick(tick.time_s)  # once a tick: everything drawn below agrees on it
+        show.looks.heed(controls, show.desk.receive, tick.time_s)
         act = show.repertoire.on_stage(controls, tick.time_s)
         show.console.take_up(act, act.manifest)
         performed = act.performed.newest

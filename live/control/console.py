@@ -26,6 +26,7 @@ from live.control.parameters import Control, Controls, knob_control
 from live.control.pose_in import PoseIn
 from live.control.presets import PresetFile, Presets
 from live.control.shelf import Shelf, default_folder
+from live.looks import LOOKS
 from live.stages import Faults, Part, Stage
 from live.telemetry import Telemetry
 
@@ -58,7 +59,7 @@ class Console:
         self.preview = Preview()
         self.shelf = Shelf(_folder(options))
         self.notes: list[str] = []
-        self._presets = Presets(self._read(presets.FILE, PresetFile).presets)
+        self._presets = Presets({**LOOKS, **self._read(presets.FILE, PresetFile).presets})
         self._cues = CueList(self._read(cues.FILE, CueFile).cues)
         self.desk = Desk(start, options.osc_prefix, self._presets, self._cues)
         self.desk.kept = self._keep

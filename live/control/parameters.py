@@ -229,6 +229,9 @@ class Controls:
         "slider", "/look/saturation", 1.0, "0 is black and white", low=0.0, high=2.0, unit="times"
     )
     hue: float = _control("slider", "/look/hue", 0.0, "rotation of all colors", low=-180.0, high=180.0, unit="degrees")
+    next_look: int = _control(
+        "trigger", "/look/next", 0, "the next of the looks that come with the program", keys={"x": 1}
+    )
     silk: float = _control(
         "slider",
         "/look/silk",
