@@ -58,7 +58,7 @@ def glowing(picture: Frame, amount: float, gold: float) -> Frame:
     height, width = picture.shape[:2]
     small = cv2.resize(picture, (width // GLOW_SCALE, height // GLOW_SCALE), interpolation=cv2.INTER_AREA)
     red, green, blue = (channel.astype(np.float32) for channel in cv2.split(small))
-    light = np.maximum(red, green) / 255
+    light = small.max(axis=2) / 255
     warmth = np.clip((red - blue) / 110, 0, 1) * np.clip((green - 0.22 * red) / 60, 0, 1)  # orange to gold
     strength = np.clip((light - GLOW_FROM) / (1 - GLOW_FROM), 0, 1) * (1 - gold + gold * warmth)
     glow = cv2.multiply(small, cv2.merge([strength] * 3), dtype=cv2.CV_32F)
