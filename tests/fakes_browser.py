@@ -108,6 +108,7 @@ class Tab:
 
     def place(self, selector: str) -> tuple[float, float, float, float]:
         """Left, top, width, height of an element, scrolled into view."""
+        self.call("Page.bringToFront")  # a tab behind another draws nothing and feels no finger
         self.value(f"document.querySelector({selector!r}).scrollIntoView({{block: 'center'}})")
         box = self.value(
             f"(r => [r.left, r.top, r.width, r.height])(document.querySelector({selector!r}).getBoundingClientRect())"
