@@ -14,6 +14,7 @@ from engines.images import Frame, Size
 from engines.scene import Scene
 from live.config import LiveOptions
 from live.control.parameters import Controls
+from live.fresh import Fresh, stamp_of
 from live.gauges import Gauges
 from live.mailbox import Latest
 from live.pipeline import Drawing, FollowsPeople, Performed, Prepared, Preparing, Seen, StandIn, TimedEngine
@@ -44,6 +45,7 @@ class Act:
         gauges: Gauges,
     ) -> None:
         self.path, self._opened = path, opened
+        self.stamp = stamp_of(path)
         self.is_awake = True
         """A performer that nobody sees costs nothing: it is asleep."""
         self._gauges = gauges
@@ -122,6 +124,7 @@ class Repertoire:
         self._paths, self._begin, self._faults = list(paths), begin, faults
         self._controls = Controls()
         self._coming: Future[Act] | None = None
+        self._fresh = Fresh()
         self._other_coming: Future[Act] | None = None
         self._leaving: Act | None = None
         self._entered_s = 0.0
@@ -142,6 +145,8 @@ class Repertoire:
             self._controls = controls  # what is asked while another one comes on is taken up after that
             if wanted and wanted != self.act.path:
                 self._coming = self._load(wanted)
+            elif self._fresh.is_newer(self.act.path, self.act.stamp, now_s):
+                self._coming = self._load(self.act.path)
         elif self._coming.done():
             self._enter(self._coming, now_s)
             self._coming = None

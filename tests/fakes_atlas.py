@@ -11,6 +11,8 @@ from engines.atlas.cutting import Atlas, cut_atlas
 from engines.images import Frame
 from engines.pose.landmarks import Joint, Landmarks
 from engines.pose.puppet import BuiltInDancer
+from engines.pose.tracker import Tracked
+from engines.take.clip import MemoryClip
 
 SIZE = 160
 COLORS = {"torso": (200, 30, 30), "head": (240, 200, 170), "arm": (30, 200, 30), "leg": (30, 30, 200)}
@@ -57,3 +59,22 @@ def small_atlas(count: int = 8) -> Atlas:
     """Cut from `count` poses of the dance."""
     landmarks = dancing(count)
     return cut_atlas(lambda i: (*colored(landmarks[i]), room()), landmarks, list(range(count)), SIZE)
+
+
+def painted_clip(poses: NDArray[np.float32], fps: float = 15.0) -> MemoryClip:
+    """A clip of those poses before a wall with a pattern, so that its camera is seen to stand still."""
+    pattern = cv2.resize(np.random.default_rng(0).integers(0, 60, (20, 20, 3), np.uint8), (SIZE, SIZE))
+    frames = [frame + pattern * (mask == 0)[..., None] for frame, mask in map(colored, poses)]
+    return MemoryClip(frames, fps, "clip.mp4")
+
+
+class PaintedTracker:
+    """Knows the pose and the mask of every frame it is shown, by its time."""
+
+    def __init__(self, poses: np.ndarray, fps: float) -> None:
+        self._poses, self._fps = poses, fps
+
+    def track(self, frame: np.ndarray, time_s: float) -> Tracked:
+        landmarks = self._poses[round(time_s * self._fps)].copy()
+        landmarks[:, 3] = 1
+        return Tracked(landmarks, colored(landmarks, frame.shape[0])[1], time_s)

@@ -5,6 +5,7 @@ Source of the idea: Balakrishnan et al., Synthesizing Images of Humans in Unseen
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -59,8 +60,10 @@ def figure_of(landmarks: Landmarks, size: int) -> Figure:
 
 def cut_atlas(source: Source, landmarks: NDArray[np.float32], chosen: Sequence[int], size: int) -> Atlas:
     """An atlas of the `chosen` frames of a clip with landmarks (N, 33, 4) in the square."""
-    dancer = measured([bared(*source(i), landmarks[i]) for i in chosen[:MEASURED]])
-    return completed([cut_key(bared(*source(i), landmarks[i]), dancer) for i in chosen], size)
+    first = [bared(*source(i), landmarks[i]) for i in chosen[:MEASURED]]
+    dancer = measured(first)
+    rest = (bared(*source(i), landmarks[i]) for i in chosen[MEASURED:])  # one at a time: they are large
+    return completed([cut_key(bare, dancer) for bare in chain(first, rest)], size)
 
 
 def spread(landmarks: NDArray[np.float32], worth: NDArray[np.float32], count: int = KEYS) -> list[int]:
@@ -250,13 +253,17 @@ def completed(keys: Sequence[Key], size: int) -> Atlas:
     distances = np.stack([_limb_distances(keys, i) for i in range(len(keys))])
     whole = []
     for i, key in enumerate(keys):
-        near = closeness((0, 0), (size, size), figures[i].spots, figures[i].unit)
+        rows, columns = _around(figures[i], size)
+        window = (rows.stop - rows.start, columns.stop - columns.start)
+        near = closeness((columns.start, rows.start), window, figures[i].spots, figures[i].unit)
         limbs = np.stack([near[parts].min(axis=0) for parts in PARTS_OF])
         cuts = list(key.cuts)
         for number, part in enumerate(PARTS):
             others = np.delete(limbs, part.limb, axis=0).min(axis=0)
-            hidden = np.clip((1.15 * _OWN - near[number]) * 8, 0, 1) * (others < near[number] + 0.3)
-            if hidden.sum() > 0.05 * figures[i].unit ** 2:
+            hidden = np.zeros((size, size), np.float32)
+            wanted = np.clip((1.15 * _OWN - near[number]) * 8, 0, 1) * (others < near[number] + 0.3)
+            hidden[rows, columns] = wanted
+            if wanted.sum() > 0.05 * figures[i].unit ** 2:
                 helpers = [int(j) for j in np.argsort(distances[i, :, part.limb])[:_HELPERS] if j != i]
                 beneath = [(keys[j].cuts[number], figures[j]) for j in helpers]
                 cuts[number] = _underlaid(

@@ -20,10 +20,8 @@ from engines.bundle import Bundle, made_bundle, open_bundle, write_bundle
 from engines.errors import BundleError, VideoError
 from engines.performer import Performer
 from engines.pose.landmarks import Joint, torso_length
-from engines.pose.tracker import Tracked
 from engines.scene import Scene
-from engines.take.clip import MemoryClip
-from tests.fakes_atlas import COLORS, SIZE, WALL, colored, dancing, room, small_atlas
+from tests.fakes_atlas import COLORS, SIZE, WALL, PaintedTracker, colored, dancing, painted_clip, room, small_atlas
 
 WILD = st.floats(width=32)
 
@@ -190,23 +188,8 @@ def test_a_limb_that_was_never_seen_is_no_reason_to_stop() -> None:
     assert set(packed(headless)) >= {INDEX, "atlas/000.png"}
 
 
-class PaintedTracker:
-    """Knows the pose and the mask of every frame it is shown, by its time."""
-
-    def __init__(self, poses: np.ndarray, fps: float) -> None:
-        self._poses, self._fps = poses, fps
-
-    def track(self, frame: np.ndarray, time_s: float) -> Tracked:
-        landmarks = self._poses[round(time_s * self._fps)].copy()
-        landmarks[:, 3] = 1
-        return Tracked(landmarks, colored(landmarks, frame.shape[0])[1], time_s)
-
-
 def learned(poses: np.ndarray) -> Bundle:
-    pattern = cv2.resize(np.random.default_rng(0).integers(0, 60, (20, 20, 3), np.uint8), (SIZE, SIZE))
-    frames = [frame + pattern * (mask == 0)[..., None] for frame, mask in map(colored, poses)]
-    clip = MemoryClip(frames, 15.0, "clip.mp4")
-    return learned_atlas(clip, size=128, keys=8, tracker=lambda: PaintedTracker(poses, 15.0))
+    return learned_atlas(painted_clip(poses), size=128, keys=8, tracker=lambda: PaintedTracker(poses, 15.0))
 
 
 def test_a_clip_becomes_a_performer_without_training() -> None:

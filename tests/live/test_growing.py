@@ -1,0 +1,84 @@
+"""A newer version of the performer on stage comes on by itself."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.atlas.learning import bundled
+from engines.bundle import open_bundle, write_bundle
+from engines.errors import VideoError
+from engines.pose.tracker import Tracked
+from live.config import LiveOptions
+from live.control.parameters import Controls
+from live.fresh import LOOK_S, Fresh, stamp_of
+from live.gauges import Gauges
+from live.learning import learn_live
+from live.mailbox import Latest
+from live.pipeline import Seen
+from live.repertoire import Act, Repertoire
+from live.show import Doors
+from live.sources import Captured
+from live.stages import Faults
+from tests.fakes import stand_in
+from tests.fakes_atlas import SIZE, dancing, small_atlas
+
+
+def written(folder: Path, title: str) -> Path:
+    manifest, files = bundled(small_atlas(), name="small", room=None, proportions=None, fps=25)
+    write_bundle(folder, manifest.model_copy(update={"title": title}), files)
+    return folder
+
+
+def begun(path: Path) -> Act:
+    def opened(path: Path):  # type: ignore[no-untyped-def]
+        return stand_in(open_bundle(path))
+
+    seen: Latest[Seen] = Latest()
+    frame, landmarks = np.zeros((SIZE, SIZE, 3), np.uint8), dancing(1)[0]
+    seen.put(Seen(Captured(frame, 0.0), Tracked(landmarks, None, 0.0)))
+    return Act(path, opened, Doors().follower, Latest(), seen, Controls, Faults(), Gauges())
+
+
+def test_a_newer_version_is_swapped_in_without_being_asked_for(tmp_path: Path) -> None:
+    repertoire = Repertoire([written(tmp_path / "a", "old")], begun, Faults())
+    assert repertoire.on_stage(Controls(), 0.0).manifest.title == "old"
+    written(tmp_path / "a", "new")
+    until, now_s = time.monotonic() + 20, 1.0
+    while repertoire.act.manifest.title == "old" and time.monotonic() < until:
+        now_s += 1
+        repertoire.on_stage(Controls(), now_s)
+        time.sleep(0.01)
+    assert repertoire.act.manifest.title == "new"
+    repertoire.close()
+
+
+def test_a_version_is_offered_once(tmp_path: Path) -> None:
+    path = written(tmp_path / "a", "old")
+    fresh, stamp = Fresh(), stamp_of(path)
+    assert not fresh.is_newer(path, stamp, 0)
+    written(path, "new")
+    assert not fresh.is_newer(path, stamp, LOOK_S / 2)
+    assert fresh.is_newer(path, stamp, LOOK_S)
+    assert not fresh.is_newer(path, stamp, 2 * LOOK_S)
+    written(path, "newest")
+    assert fresh.is_newer(path, stamp, 3 * LOOK_S)
+
+
+def test_a_bundle_that_is_away_for_a_moment_is_no_newer_one(tmp_path: Path) -> None:
+    path = written(tmp_path / "a", "old")
+    stamp = stamp_of(path)
+    path.rename(tmp_path / "b")
+    assert not Fresh().is_newer(path, stamp, 0)
+
+
+def test_what_is_no_clip_is_said_before_the_show(tmp_path: Path) -> None:
+    text = tmp_path / "clip.mp4"
+    text.write_text("no video")
+
+    def never(_options: LiveOptions) -> int:
+        raise AssertionError
+
+    with pytest.raises(VideoError, match="no picture can be read"):
+        learn_live(text, tmp_path / "out", LiveOptions(), perform=never)
