@@ -18,6 +18,7 @@ import pytest
 from engines.bundle import write_bundle
 from engines.errors import BadInput, EngineError, SourceLost, Unavailable
 from live.config import LiveOptions
+from live.control.encoding import message
 from live.gauges import Gauges
 from live.show import Doors, Show, on_stage, perform, play
 from tests.fakes import (
@@ -146,6 +147,69 @@ def test_blackout_works_with_an_engine_that_hangs(bundles: tuple[Path, ...]) -> 
         play(show)
         release.set()
     assert black == [6]
+
+
+@pytest.mark.parametrize("asked", ["/panic", "/blackout"])
+def test_black_comes_with_the_next_picture_under_a_flood_and_a_hanging_engine(
+    bundles: tuple[Path, ...], asked: str
+) -> None:
+    release, over = threading.Event(), threading.Event()
+    sink = FakeSink()
+    opened = {"stand_in": lambda _path, _options: stand_in(engine=FakeEngine(hangs(release)))}
+    with staged(bundles, sink, {"osc": True, "osc_in": 0, "page": False, "midi": False}, **opened) as show:
+
+        def flood() -> None:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+                while not over.wait(0.005):
+                    for number in range(50 if show.console.receiver else 0):
+                        port = show.console.receiver.port  # type: ignore[union-attr]
+                        out.sendto(message("/mix", [number / 50]), ("127.0.0.1", port))
+
+        sent_at: list[int] = []
+
+        def turn(sink: FakeSink) -> bool:
+            receiver = show.console.receiver
+            if receiver and not sent_at and len(sink.pictures) >= 30:
+                before = receiver.counts.messages
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+                    out.sendto(message(asked, [1.0]), ("127.0.0.1", receiver.port))
+                sent_at.append(len(sink.pictures))
+                assert before > 0
+            return not sink.pictures[-1].any()
+
+        flooding = threading.Thread(target=flood)
+        flooding.start()
+        sink.until = turn
+        play(show)
+        over.set()
+        flooding.join()
+        release.set()
+    assert not sink.pictures[-1].any()
+    assert len(sink.pictures) - sent_at[0] <= 2  # one picture may have begun while the message was on its way
+
+
+def test_a_pose_from_the_network_drives_the_performer(bundles: tuple[Path, ...]) -> None:
+    sink = FakeSink()
+    with staged(bundles, sink, {"osc": True, "osc_in": 0, "page": False, "midi": False}) as show:
+
+        def turn(_sink: FakeSink) -> bool:
+            show.console.pose_in.receive([("/pose/in/presence", [0.0])], time.perf_counter())
+            seen = show.seen.newest
+            return seen is not None and seen.value.tracked.landmarks is None
+
+        sink.until = turn
+        play(show)
+        assert turn(sink)
+
+
+def test_nothing_is_written_over_a_panic(bundles: tuple[Path, ...]) -> None:
+    sink = FakeSink()
+    with staged(bundles, sink) as show:
+        assert show.lines()
+        show.desk.press("p")
+        sink.until = lambda _sink: show.desk.read().panic
+        play(show)
+        assert show.lines() == ()
 
 
 def test_a_hanging_engine_leaves_the_camera_to_the_mix(bundles: tuple[Path, ...]) -> None:
