@@ -249,12 +249,12 @@ def test_a_plan_with_other_ports_is_refused(bundle: Bundle, tmp_path: Path) -> N
 def test_every_ingredient_changes_the_key(bundle: Bundle, tmp_path: Path) -> None:
     stage = Stage(bundle, tmp_path)
     graph = bundle.read("generator.onnx")
-    made_for = (("f32", "8.9"), ("f16", "8.9"), ("f32", "8.6"))
+    made_for = (("f32", "8.9"), ("f16", "8.9"), ("int8", "8.9"), ("f32", "8.6"))
     keys = {stage.backend._key(graph, *one) for one in made_for}
     other = FakeEdition(name="tensorrt", package="openvino", knobs=stage.knobs)
     keys.add(TensorRt(other, stage.kept)._key(graph, "f32", "8.9"))
     keys.add(stage.backend._key(graph + b" ", "f32", "8.9"))
-    assert len(keys) == 5
+    assert len(keys) == 6
     card = Cuda(stage.cudart).card()
     assert TensorRt(other, stage.kept)._target(card) == "Fake Card (8, 9) 10 1048576 192 8589934592 False"
 

@@ -28,6 +28,7 @@ class FakeCard:
         self.build_error: Exception | None = None
         self.run_error: Exception | None = None
         self.builds = 0
+        self.called_by: set[str] = set()
         self.opened_now: list[FakeCardEngine] = []
 
     def status(self) -> BackendStatus:
@@ -66,6 +67,7 @@ class FakeCardEngine:
         self._figure = np.full((*manifest.size, 4), card.level, np.uint8)
 
     def __call__(self, _inputs: object) -> dict[str, np.ndarray]:
+        self._card.called_by.add(threading.current_thread().name)
         if self._card.run_error is not None:
             raise self._card.run_error
         return {"figure": self._figure}
@@ -174,6 +176,7 @@ def test_an_engine_that_fails_its_trial_never_comes_on_stage(cards: dict[str, Fa
     engine(PICTURE)
     assert engine.backend == "openvino"
     assert "stepped down from one: out of memory" in engine.why
+    assert cards["one"].called_by == {"building a plan"}
     assert cards["one"].opened_now == []
     engine.close()
 

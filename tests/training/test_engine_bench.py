@@ -1,0 +1,97 @@
+"""`bench engines` measures what is here, says why the rest is not, and its page is what the file says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import understudy
+from engines.backends import BACKENDS
+from engines.errors import BadInput
+from training import engine_bench
+from training.config import GeneratorConfig
+from training.engine_bench import bench_engines
+from training.engine_page import performance_page, write_page
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A real run of a generator that is small enough for a test."""
+    small = {"light": GeneratorConfig(width=4, blocks=1)}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(engine_bench, "GENERATORS", small)
+        file = tmp_path_factory.mktemp("bench") / "engines.json"
+        bench_engines(sizes=(64,), generators=("light",), runs=8, threads=1, json=file)
+    return json.loads(file.read_text())
+
+
+def test_every_backend_has_figures_or_a_reason(figures: dict[str, Any]) -> None:
+    rows = figures["engines"]
+    assert {row["backend"] for row in rows} >= {*BACKENDS, "torch eager", "torch CUDA graph"}
+    for row in rows:
+        assert (row["p50_ms"] is None) == bool(row["skipped"])
+    measured = {(row["backend"], row["precision"]) for row in rows if row["p50_ms"]}
+    assert {("openvino", "f32"), ("openvino", "int8"), ("onnxruntime", "f32")} <= measured
+
+
+def test_a_row_is_what_bench_md_says(figures: dict[str, Any]) -> None:
+    assert {"machine", "versions", "commit", "started", "threads", "load_before"} <= figures.keys()
+    (row,) = [one for one in figures["engines"] if (one["backend"], one["precision"]) == ("openvino", "f32")]
+    assert row["ratio"] == pytest.approx(row["torch_eager_ms"] / row["p50_ms"])
+    assert row["images_per_s"] == pytest.approx(1000 / row["p50_ms"])
+    assert row["added"] == pytest.approx(row["p50_ms"] / row["bare_p50_ms"] - 1)
+    assert row["psnr_db"] > 60
+    assert row["p95_ms"] >= row["p50_ms"]
+
+
+def test_the_page_holds_every_figure_and_every_reason(figures: dict[str, Any]) -> None:
+    page = performance_page(figures)
+    for row in figures["engines"]:
+        assert row["skipped"] in page if row["skipped"] else f"{row['p50_ms']:.3g}" in page
+    assert "## Unproven" in page
+    assert "not measured" in page  # there was no U-Net
+
+
+def test_a_promise_that_is_not_kept_is_said(figures: dict[str, Any]) -> None:
+    (row,) = [one for one in figures["engines"] if (one["backend"], one["precision"]) == ("openvino", "int8")]
+    for took_ms, told in ((13.9, "yes"), (14.1, "**no**")):
+        changed = {**figures, "load_before": 0.1, "engines": [{**row, "size": 512, "p50_ms": took_ms}]}
+        (line,) = [line for line in performance_page(changed).splitlines() if "int8, p50" in line]
+        assert line.endswith(f"| {told} |")
+
+
+def test_a_busy_machine_is_told_of(figures: dict[str, Any]) -> None:
+    quiet, busy = ({**figures, "load_before": load} for load in (0.1, 7.5))
+    assert "**It was busy**" in performance_page(busy)
+    assert "**It was busy**" not in performance_page(quiet)
+    assert "not judged" in performance_page(busy)
+    assert "not judged" not in performance_page(quiet)
+
+
+def test_the_page_in_docs_is_the_one_of_the_figures_in_docs() -> None:
+    figures = json.loads((DOCS / "performance.json").read_text())
+    assert (DOCS / "performance.md").read_text() == performance_page(figures)
+
+
+def test_a_page_is_written_by_the_command(figures: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "engines.json").write_text(json.dumps(figures))
+    page = tmp_path / "page.md"
+    command = ["bench", "engines", "--page-of", str(tmp_path / "engines.json"), "--page", str(page)]
+    assert understudy.main(command) == 0
+    assert page.read_text().startswith("# Performance")
+
+
+def test_what_is_no_measurement_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text("{}")
+    with pytest.raises(BadInput, match="is not what `bench engines --json` writes"):
+        write_page(tmp_path / "other.json", tmp_path / "page.md")
+    with pytest.raises(BadInput, match="cannot be read"):
+        write_page(tmp_path / "nothing.json", tmp_path / "page.md")
+
+
+def test_a_generator_that_is_not_known_is_named() -> None:
+    with pytest.raises(BadInput, match="'abacus'; there are light, unet, resnet"):
+        bench_engines(generators=("abacus",))

@@ -1,0 +1,348 @@
+"""`bench engines`: every backend and precision that this machine has, against torch eager, measured in one run.
+
+Generators have random weights: speed does not depend on what was learned, and agreement between precisions is then
+pessimistic (trained bundles state their own, and `understudy check` measures it). Every time is from a picture in host
+memory to a picture in host memory.
+"""
+
+import io
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from torch import nn
+
+from engines.backends import PRECISIONS, Engine, available_backends, backend_precisions, open_engine
+from engines.bundle import Bundle, Graph, Manifest, Port, made_bundle
+from engines.errors import BadInput, UnderstudyError
+from engines.finish import over
+from engines.images import Frame
+from engines.machine import cores
+from engines.measuring import measured_header, percentiles, table, write_json
+from engines.pose.puppet import BuiltInDancer
+from engines.pose.skeleton import DEFAULT_STYLE, drawn_skeleton, style_hash
+from training.config import GeneratorConfig
+from training.export import OPSET, Ported
+from training.macs import macs, parameters
+from training.networks import generator
+from training.quantization import int8_graph, psnr_db
+
+GENERATORS = {
+    "light": GeneratorConfig(),
+    "unet": GeneratorConfig(kind="unet", width=64, downs=8),
+    "resnet": GeneratorConfig(kind="resnet", width=64, blocks=9),
+}
+PICTURES = 8
+STRIDE_S = 2.7
+WARM = 5
+PATIENCE_S = 8.0  # a row of a generator that takes a second a picture is cut short after this
+LEAST_RUNS = 8
+
+Call = Callable[[Frame], object]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One generator at one size, ready to be opened anywhere."""
+
+    name: str
+    size: int
+    network: nn.Module
+    bundle: Bundle
+    pictures: tuple[Frame, ...]
+    gmacs: float
+
+
+def bench_engines(
+    *,
+    sizes: Sequence[int] = (256, 512),
+    generators: Sequence[str] = ("light", "unet"),
+    runs: int = 60,
+    threads: int | None = None,
+    json: Path | None = None,
+) -> dict[str, Any]:
+    """Measure, print a table, write `json`, and return what is in it: the keys of BENCH.md, and why rows are missing.
+
+    `runs` calls a row; `threads` are the CPU's, for torch and engines alike (None: all). Nothing else heavy should run.
+    Raises BadInput for a generator that is not known.
+    """
+    if strange := set(generators) - set(GENERATORS):
+        raise BadInput(f"no generator is called {min(strange)!r}; there are {', '.join(GENERATORS)}")
+    threads = threads or cores()
+    torch.set_num_threads(threads)
+    header, console = {**measured_header(), "load_before": _load(), "threads": threads}, Console(stderr=True)
+    rows: list[dict[str, Any]] = []
+    for name in generators:
+        for size in sizes:
+            console.print(f"{name} at {size}: exporting", highlight=False)
+            contender = _contender(name, size)
+            rows += _measured(contender, runs, threads, lambda what: console.print(f"  {what}", highlight=False))
+    figures = {**header, "load_after": _load(), "engines": rows}
+    table([_shown(row) for row in rows], title=f"bench engines, {threads} threads")
+    if json:
+        write_json(json, figures)
+    return figures
+
+
+def _measured(contender: Contender, runs: int, threads: int, tell: Callable[[str], None]) -> list[dict[str, Any]]:
+    """torch eager before and after all others: the ratio is to the mean of both, so a machine that slows is seen."""
+    before = _timed(_torch_call(contender), contender.pictures, runs)
+    tell(f"torch eager: {before['p50']:.1f} ms")
+    reference = _reference(contender, threads)
+    rows = [_row(contender, *one, reference, runs, threads) for one in _offered(contender.bundle)]
+    rows += _on_card(contender, runs)
+    after = _timed(_torch_call(contender), contender.pictures, runs)
+    eager_ms = (before["p50"] + after["p50"]) / 2
+    for row in rows:
+        row["torch_eager_ms"] = eager_ms
+        row["ratio"] = None if row["p50_ms"] is None else eager_ms / row["p50_ms"]
+    eager = {"p50_ms": eager_ms, "p95_ms": max(before["p95"], after["p95"]), "images_per_s": 1e3 / eager_ms}
+    first = {**_empty(contender, "torch eager", "f32"), **eager, "torch_eager_ms": eager_ms, "ratio": 1.0}
+    return [first, *rows]
+
+
+def _offered(bundle: Bundle) -> Iterator[tuple[str, str, str]]:
+    """(backend, precision, why it is left out or "") of everything that could be measured."""
+    for status in available_backends():
+        if not status.available:
+            yield status.name, "", status.reason
+            continue
+        runs = backend_precisions(status.name)
+        for precision in PRECISIONS:
+            if precision in runs and (precision != "int8" or bundle.manifest.graph("int8")):
+                yield status.name, precision, ""
+
+
+def _row(
+    contender: Contender, backend: str, precision: str, skipped: str, reference: list[Frame], runs: int, threads: int
+) -> dict[str, Any]:
+    row = _empty(contender, backend, precision)
+    if skipped:
+        return row | {"skipped": skipped}
+    try:
+        engine = open_engine(contender.bundle, backend, precision, threads)
+    except UnderstudyError as error:
+        return row | {"skipped": str(error)}
+    try:
+        found = _side_by_side(engine, _bare_call(contender, backend, precision, threads), contender.pictures, runs)
+        drawn = [_seen(engine({"conditioning": picture})["figure"]) for picture in contender.pictures]
+        return row | found | {"psnr_db": psnr_db(drawn, reference), "device": engine.device, "why": engine.why}
+    except UnderstudyError as error:
+        return row | {"skipped": str(error)}
+    finally:
+        engine.close()
+
+
+def _empty(contender: Contender, backend: str, precision: str) -> dict[str, Any]:
+    keys = ("p50_ms", "p95_ms", "images_per_s", "torch_eager_ms", "ratio", "psnr_db", "bare_p50_ms", "added")
+    head = {"generator": contender.name, "size": contender.size, "backend": backend, "precision": precision}
+    cost = {"parameters": parameters(contender.network), "gmacs": contender.gmacs}
+    return {**head, **dict.fromkeys(keys), **cost, "skipped": ""}
+
+
+def _side_by_side(engine: Engine, bare: Call | None, pictures: Sequence[Frame], runs: int) -> dict[str, Any]:
+    """The engine's call, and in turns with it the bare runtime's own: what one costs beyond the other is ours."""
+    ours: list[float] = []
+    theirs: list[float] = []
+    calls: list[tuple[Call, list[float]]] = [(lambda picture: engine({"conditioning": picture}), ours)]
+    if bare is not None:
+        calls.append((bare, theirs))
+    for call, _ in calls:
+        for picture in pictures[:WARM]:
+            call(picture)
+    began = time.perf_counter()
+    while len(ours) < LEAST_RUNS or (len(ours) < runs and time.perf_counter() - began < PATIENCE_S):
+        for call, taken in calls:
+            picture = pictures[len(taken) % len(pictures)]
+            started = time.perf_counter()
+            call(picture)
+            taken.append(1e3 * (time.perf_counter() - started))
+    found = percentiles(ours)
+    bare_ms = percentiles(theirs)["p50"] if theirs else None
+    added = None if bare_ms is None else found["p50"] / bare_ms - 1
+    timed = {"p50_ms": found["p50"], "p95_ms": found["p95"], "images_per_s": 1e3 / found["p50"]}
+    return {**timed, "bare_p50_ms": bare_ms, "added": added}
+
+
+def _timed(call: Call, pictures: Sequence[Frame], runs: int) -> dict[str, float]:
+    """p50 and p95 of a call, in ms."""
+    taken: list[float] = []
+    for picture in pictures[:2]:
+        call(picture)
+    began = time.perf_counter()
+    while len(taken) < LEAST_RUNS or (len(taken) < runs and time.perf_counter() - began < PATIENCE_S):
+        started = time.perf_counter()
+        call(pictures[len(taken) % len(pictures)])
+        taken.append(1e3 * (time.perf_counter() - started))
+    return percentiles(taken)
+
+
+# What is measured ----------------------------------------------------------------------------------------------------
+
+
+def _contender(name: str, size: int) -> Contender:
+    torch.manual_seed(0)
+    network = generator(GENERATORS[name], matte=True).eval()
+    pictures = tuple(_skeletons(size))
+    graph = _exported(network, size)
+    manifest = _manifest(name, size)
+    files = {"generator.onnx": graph, "generator.int8.onnx": int8_graph(graph, "conditioning", pictures)}
+    gmacs = macs(network, (1, 3, size, size)) / 1e9
+    return Contender(name, size, network, made_bundle(manifest, files), pictures, gmacs)
+
+
+def _skeletons(size: int) -> Iterator[Frame]:
+    dancer = BuiltInDancer(size=(size, size))
+    for number in range(PICTURES):
+        yield drawn_skeleton(dancer.landmarks_at(STRIDE_S * number), (size, size))
+
+
+def _exported(network: nn.Module, size: int) -> bytes:
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            Ported(network).eval(),
+            (torch.zeros(size, size, 3, dtype=torch.uint8),),
+            file,  # type: ignore[arg-type]
+            input_names=["conditioning"],
+            output_names=["figure"],
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    return file.getvalue()
+
+
+def _manifest(name: str, size: int) -> Manifest:
+    return Manifest(
+        name=name,
+        method="pix2pix",
+        conditioning="skeleton",
+        size=(size, size),
+        inputs=(Port(name="conditioning", shape=(size, size, 3), dtype="uint8"),),
+        outputs=(Port(name="figure", shape=(size, size, 4), dtype="uint8"),),
+        finish="over_plate",
+        graphs=(
+            Graph(file="generator.onnx", precision="f32"),
+            Graph(file="generator.int8.onnx", precision="int8"),
+        ),
+        skeleton=DEFAULT_STYLE,
+        skeleton_hash=style_hash(DEFAULT_STYLE),
+        fps=25.0,
+    )
+
+
+def _torch_call(contender: Contender) -> Call:
+    ported = Ported(contender.network).eval()
+
+    def call(picture: Frame) -> object:
+        with torch.inference_mode():
+            return ported(torch.from_numpy(picture)).numpy()
+
+    return call
+
+
+def _reference(contender: Contender, threads: int) -> list[Frame]:
+    engine = open_engine(contender.bundle, "onnxruntime", "f32", threads)
+    try:
+        return [_seen(engine({"conditioning": picture})["figure"]) for picture in contender.pictures]
+    finally:
+        engine.close()
+
+
+def _seen(figure: np.ndarray) -> Frame:
+    """The figure before a gray room, since that is what is compared: under no alpha every color is alike."""
+    return over(figure, np.full((*figure.shape[:2], 3), 128, np.uint8))
+
+
+def _bare_call(contender: Contender, backend: str, precision: str, threads: int) -> Call | None:
+    """The runtime as its own documentation calls it, on the same graph; None where there is nothing simpler."""
+    graph = contender.bundle.read("generator.int8.onnx" if precision == "int8" else "generator.onnx")
+    if backend == "openvino":
+        import openvino
+
+        hint = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32"}
+        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, **hint}
+        core = openvino.Core()
+        request = core.compile_model(core.read_model(graph), "CPU", settings).create_infer_request()
+        return lambda picture: request.infer([picture], share_inputs=True, share_outputs=True)
+    if backend == "onnxruntime":
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return lambda picture: session.run(None, {"conditioning": picture})
+    return None
+
+
+def _on_card(contender: Contender, runs: int) -> list[dict[str, Any]]:
+    """torch under a CUDA graph, in float32 and float16: what a card does without TensorRT."""
+    if not torch.cuda.is_available():
+        return [_empty(contender, "torch CUDA graph", "") | {"skipped": "torch finds no CUDA card here"}]
+    rows = []
+    for precision, dtype in (("f32", torch.float32), ("f16", torch.float16)):
+        found = _timed(_graphed(contender, dtype), contender.pictures, runs)
+        timed = {"p50_ms": found["p50"], "p95_ms": found["p95"], "images_per_s": 1e3 / found["p50"]}
+        rows.append(_empty(contender, "torch CUDA graph", precision) | timed | {"device": torch.cuda.get_device_name()})
+    return rows
+
+
+def _graphed(contender: Contender, dtype: torch.dtype) -> Call:
+    """Copy, network and copy as one CUDA graph over pinned memory: what the engine does too, without TensorRT."""
+    size = contender.size
+    network = Ported(contender.network).eval().cuda()
+    shown = torch.zeros(size, size, 3, dtype=torch.uint8).pin_memory()
+    drawn = torch.zeros(size, size, 4, dtype=torch.uint8).pin_memory()
+    graph, on_card = torch.cuda.CUDAGraph(), torch.zeros(size, size, 3, dtype=torch.uint8, device="cuda")
+    half = torch.autocast("cuda", dtype, enabled=dtype is not torch.float32, cache_enabled=False)
+    side = torch.cuda.Stream()
+    with torch.inference_mode(), half:
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                network(on_card)
+        torch.cuda.current_stream().wait_stream(side)
+        with torch.cuda.graph(graph):
+            on_card.copy_(shown, non_blocking=True)
+            drawn.copy_(network(on_card), non_blocking=True)
+
+    def call(picture: Frame) -> object:
+        shown.copy_(torch.from_numpy(picture))
+        graph.replay()
+        torch.cuda.synchronize()
+        return drawn
+
+    return call
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """What fits on a line."""
+    keys = (
+        "generator",
+        "size",
+        "backend",
+        "precision",
+        "p50_ms",
+        "p95_ms",
+        "images_per_s",
+        "ratio",
+        "psnr_db",
+        "added",
+    )
+    return {**{key: row[key] for key in keys}, "skipped": str(row["skipped"])[:60]}
+
+
+def _load() -> float | None:
+    """How many programs wanted a core in the last minute: a figure above the cores tells of a disturbed run."""
+    with suppress(OSError, AttributeError):
+        return round(os.getloadavg()[0], 2)
+    return None
