@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engines.finish import over
 from engines.images import Frame, resized
 from engines.performer import Performer
+from engines.pose.landmarks import Landmarks
 from engines.scene import Drawn, Scene
 from training.pairs.splits import body_normalized
 from training.pairs.store import PairSet
@@ -85,13 +86,17 @@ class Generated:
         self.drawn: Drawn | None = None
 
     def __call__(self, i: int) -> Shown:
-        row = self._pairs.rows[i]
         if self._before is not None and not are_neighbors(self._pairs, self._before, i):
             self._performer.perform(Scene())
         self._before = i
+        return self.posed(i, self._pairs.landmarks[i])
+
+    def posed(self, i: int, landmarks: Landmarks) -> Shown:
+        """What is shown at pair `i` for `landmarks` instead of its own."""
+        row = self._pairs.rows[i]
         self.drawn = self._performer.perform(
             Scene(
-                landmarks=self._pairs.landmarks[i],
+                landmarks=landmarks,
                 presence=1.0,
                 frame=self._pairs.frame(i),
                 captured_s=row.time_s,

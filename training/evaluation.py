@@ -17,12 +17,15 @@ from engines.performer import Performer
 from engines.pose.landmarks import Landmarks
 from engines.pose.tracker import Tracker
 from engines.progress import Progress, bar
+from training import metrics
+from training.augmentation import trembling
 from training.contenders import Contender, Generated, Shown, baselines
 from training.evaluation_report import Seen, print_figures, write_page
 from training.pairs.store import PairSet, Split, open_pairs
 from training.tallies import Moment, Tally, as_jpeg, mean, moment_of, summary
 
 DETECTION_SIZE = (512, 512)
+JITTER, JITTERED = 0.002, 16
 RUN = 8  # consecutive frames that are kept together when only some are measured: flicker needs neighbors
 
 Found = Callable[[Frame], Landmarks | None]
@@ -50,12 +53,13 @@ def evaluate(
         bundle, pairs, engine                   what was measured, on what
         splits: {split: {l1, psnr, ssim, ms_ssim, sharpness, l1_figure, l1_outside, l1_face, l1_hands, l1_feet,
                          pck {"0.05" "0.1" "0.2"}, oks, redetected, flicker {warp_error, real, ratio}, tof, frames,
-                         pck_novel, baselines: {real, nearest_pose, copy_last, mean: the same keys}}}
+                         pck_novel, jitter_gain, baselines: {real, nearest_pose, copy_last, mean: the same keys}}}
         rows                                    for each frame: id, time_s, novelty and its own figures
         verdict                                 sentences: does it beat cutting the film?
 
     `l1_outside` is the error outside the dilated person mask, `pck_novel` PCK@0.1 over that half of the frames whose
-    poses lie farthest from any learned one. `limit` measures only so many frames, in runs spread over the split.
+    poses lie farthest from any learned one, `jitter_gain` how many levels the figure changes for each thousandth of the
+    picture's side that the landmarks tremble. `limit` measures only so many frames, in runs spread over the split.
     `html` gets a page with the best, the median and the worst frames. `found` finds a pose in a 512 x 512 picture
     (default: the pose model in image mode). Raises PairsError, BundleError, EngineError, Unavailable.
     """
@@ -76,6 +80,7 @@ def evaluate(
         watch = None if html is None else lambda moment, shown: seen.append(_seen(generated, pair_set, moment, shown))
         side = opened.manifest.size[0]
         figures, rows = measured(generated, pair_set, indices, side, split, found, progress, watch)
+        figures["jitter_gain"] = jitter_gain(generated, pair_set, indices)
     figures_of_all = {
         **header,
         "bundle": opened.manifest.name,
@@ -126,6 +131,21 @@ def measured(
     rows = [_row(pairs, row) for row in tallies["generated"].rows]
     figures = summaries.pop("generated") | {"pck_novel": pck_of_novel_half(rows), "baselines": summaries}
     return figures, rows
+
+
+def jitter_gain(generated: Generated, pairs: PairSet, indices: NDArray[np.int64]) -> float:
+    """Change of the picture inside the person, in levels, per thousandth of the side that landmarks tremble (sigma).
+
+    A live tracker trembles by one to three thousandths on somebody who stands still.
+    """
+    rng, gains = np.random.default_rng(0), []
+    for i in indices[np.unique(np.linspace(0, len(indices) - 1, JITTERED).astype(int))]:
+        still, _ = generated.posed(int(i), pairs.landmarks[i])
+        still = still.copy()
+        shaken, _ = generated.posed(int(i), trembling(pairs.landmarks[i], JITTER, rng))
+        person = metrics.person(resized(pairs.mask(int(i)), still.shape[:2]))
+        gains.append(metrics.l1(shaken, still, person) / (JITTER * 1000))
+    return float(np.nanmean(gains))
 
 
 def chosen_frames(pairs: PairSet, split: Split, limit: int | None = None) -> NDArray[np.int64]:

@@ -106,6 +106,11 @@ def _lines(figures: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, Any]],
     if figures["pck_novel"] == figures["pck_novel"]:  # known, where the pairs know how new their poses are
         novel = [(TITLES["generated"], figures["pck_novel"])]
         lines.insert(3, ("PCK@0.1, new poses", novel, "the half of the frames farthest from any learned pose"))
+    gain = figures.get("jitter_gain")
+    if gain is not None and gain == gain:
+        lines.append(
+            ("jitter gain", [(TITLES["generated"], gain)], "levels in the person per thousandth of trembling landmarks")
+        )
     return lines
 
 

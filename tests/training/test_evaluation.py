@@ -22,7 +22,7 @@ from tests import fakes_engines
 from tests.fakes_training import written_pairs
 from tests.footage import footage
 from training.contenders import Generated, baselines
-from training.evaluation import chosen_frames, evaluate, measured, pck_of_novel_half, verdict
+from training.evaluation import chosen_frames, evaluate, jitter_gain, measured, pck_of_novel_half, verdict
 from training.evaluation_report import ranked
 from training.metrics import pck
 from training.pairs.store import PairSet
@@ -190,6 +190,34 @@ def test_a_picture_is_cut_out_of_the_canvas_where_the_square_lies(pairs: PairSet
     picture, _ = Generated(Performer(bundle, Nobody()), pairs)(0)
     (y, x), room = bundle.manifest.plate_at, fakes_engines.room(SIDE)
     assert np.array_equal(picture, room[y : y + SIDE, x : x + SIDE])
+
+
+class _Echo:
+    """Shows the skeleton itself with the brightness `times`: a generator that follows every tremble."""
+
+    backend, precision, device, why = "none", "f32", "CPU", ""
+
+    def __init__(self, times: float) -> None:
+        self._times = times
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        drawn = (inputs["conditioning"] * self._times).astype(np.uint8)
+        return {"figure": np.dstack([drawn, np.full(drawn.shape[:2], 255, np.uint8)])}
+
+    def close(self) -> None:
+        pass
+
+
+def test_jitter_gain_is_what_trembling_landmarks_do_to_the_picture(pairs: PairSet) -> None:
+    gains = [
+        jitter_gain(
+            Generated(Performer(fakes_engines.figure_bundle(SIDE), _Echo(t)), pairs), pairs, pairs.split("test")
+        )
+        for t in (0.0, 0.5, 1.0)
+    ]
+    assert gains[0] == 0
+    assert gains[1] > 0.2
+    assert gains[2] == pytest.approx(2 * gains[1], rel=0.1)
 
 
 def test_a_smaller_generator_is_measured_at_its_own_size(pairs: PairSet) -> None:
