@@ -43,7 +43,7 @@ def live(args: argparse.Namespace) -> int:
     from live.config import live_options
     from live.show import perform
 
-    asked = {name: value for name, value in vars(args).items() if name not in ("run", "config", "chaos")}
+    asked = {name: value for name, value in vars(args).items() if name not in ("run", "argv", "config", "chaos")}
     options = live_options(args.config, {name: value for name, value in asked.items() if value is not None})
     if args.chaos:
         from live.chaos import perform_chaos
@@ -68,6 +68,16 @@ def render(args: argparse.Namespace) -> int:
         precision=args.precision,
     )
     return 0
+
+
+def replay(args: argparse.Namespace) -> int:
+    from live.replay import replay as replayed
+
+    done = replayed(args.log, args.bundle, args.out)
+    print(f"{args.log}: {done.pictures} pictures, {done.identical} identical to the logged ones, {done.seconds:.1f} s")
+    if done.first_different_s is not None and args.bundle is None:
+        print(f"the first that differs is at {done.first_different_s:.2f} s")
+    return 0 if done.identical == done.pictures or args.bundle else 1
 
 
 def motion_record(args: argparse.Namespace) -> int:
@@ -164,6 +174,15 @@ def learn(args: argparse.Namespace) -> int:
     from engines.bundle import user_bundles
     from engines.progress import bar
 
+    if args.camera is not None:
+        from live.config import live_options
+        from live.visiting import learn_visitor
+
+        keep = (args.out or user_bundles() / "visitor") if args.keep else None
+        options = live_options(given={"source": args.camera, **({"headless": True} if args.headless else {})})
+        return learn_visitor(options, seconds=args.seconds or 30.0, size=args.size, keep=keep)
+    if args.clip is None:
+        raise BadInput("learn from what? Name a video file, or a camera with --camera 0")
     out = args.out or user_bundles() / name_of(args.clip.name)
     if args.live:
         from live.config import live_options
@@ -397,6 +416,7 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
         metavar="KIND[:WHAT]",
         help="ndi, virtual-camera, spout or syphon; :figure keeps alpha",
     )
+    one.add_argument("--log", type=Path, metavar="SHOW.jsonl", help="write controls, poses and timing, for replay")
     one.add_argument("--chaos", action="store_true", help="break everything once and see whether pictures flow on")
 
     one = _command(commands, "render", render, "perform a clip offline, every frame")
@@ -413,6 +433,11 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--backend", default="auto")
     one.add_argument("--precision", default="auto")
 
+    one = _command(commands, "replay", replay, "perform a logged show again, picture for picture, without its camera")
+    one.add_argument("log", type=Path, metavar="SHOW.jsonl")
+    one.add_argument("--bundle", type=Path, help="instead of the performers of the log")
+    one.add_argument("--out", type=Path, metavar="OUT.mp4", help="write it as a movie")
+
     motions = commands.add_parser("motion", help="record or extract a motion").add_subparsers(required=True)
     one = _command(motions, "record", motion_record, "record the landmarks of a camera")
     one.add_argument("--source", default="0")
@@ -422,15 +447,17 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("video", type=Path)
     one.add_argument("--out", type=Path, required=True, metavar="MOTION.npz")
 
-    one = _command(commands, "learn", learn, "make a performer of a clip, without training")
-    one.add_argument("clip", type=Path)
+    one = _command(commands, "learn", learn, "make a performer of a clip or of who stands at the camera, at once")
+    one.add_argument("clip", type=Path, nargs="?")
+    one.add_argument("--camera", help="instead of a clip: follow the built-in dancer's moves at this camera")
+    one.add_argument("--keep", action="store_true", help="with --camera: write the visitor's bundle, else memory only")
     one.add_argument("--out", type=Path, metavar="BUNDLE", help="default: among your own bundles, by the clip's name")
     one.add_argument("--instant", action="store_true", help="key figures only, no training (the only way so far)")
     one.add_argument("--live", action="store_true", help="perform at once, better while the clip is still tracked")
     one.add_argument("--size", type=int, default=512)
     one.add_argument("--source", help="with --live, who is followed: a camera, a video file, a motion, or dancer")
     one.add_argument("--headless", action="store_true", default=None, help="with --live: no window")
-    one.add_argument("--seconds", type=float, help="with --live: stop after this long")
+    one.add_argument("--seconds", type=float, help="with --live: stop after this long; with --camera: of moves (30)")
     one.add_argument("--record", type=Path, metavar="FILE.mp4", help="with --live: write what is shown")
 
     one = _command(commands, "bundles", bundles, "list what can be played")

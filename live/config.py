@@ -54,6 +54,8 @@ class LiveOptions(BaseModel):
     """All of the picture with bars beside it, or all of the window with the picture cut; never stretched."""
     rate_hz: Annotated[float, Field(ge=1, le=240)] = 60.0
 
+    log: Path | None = None
+    """Controls, poses and timing, to be performed again by `understudy replay`."""
     send: tuple[str, ...] = ()
     """To other programs: KIND or KIND:WHAT, as in ndi:figure."""
     record: Path | None = None

@@ -1,6 +1,7 @@
 """How threads of the show hand values over: one slot, the newest wins, nobody waits and nothing queues."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -24,9 +25,13 @@ class Latest(Generic[T]):
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._post: Post[T] | None = None
+        self.tell: Callable[[T], object] | None = None
+        """Hears every value before any reader can, in the writer's thread; so it must be quick."""
 
     def put(self, value: T) -> None:
         """Replace whatever is in the slot; never blocks on a reader."""
+        if self.tell:
+            self.tell(value)
         with self._condition:
             self._post = Post(value, self.count + 1)
             self._condition.notify_all()

@@ -63,6 +63,10 @@ class Prepared:
     landmarks: Landmarks | None = None
     """In 0..1 of the source frame, smoothed: for the network, and for who wants to stand where the visitor stands."""
     is_idle: bool = False
+    seen: Seen | None = None
+    controls: Controls | None = None
+    latency_s: float = 0.0
+    """What it was made of, where it was made of a pose: for the log."""
 
 
 @dataclass(frozen=True)
@@ -230,6 +234,7 @@ class Preparing:
             return False
         self._taken = post.number
         seen, controls, watch = post.value, self._read_controls(), Stopwatch()
+        latency_s = self._latency_s()
         frame = seen.captured.frame
         followed = self._follower.follow(
             seen.tracked,
@@ -239,9 +244,7 @@ class Preparing:
             mirror=controls.mirror,
         )
         captured_s, mask = seen.captured.captured_s, seen.tracked.mask
-        landmarks, presence = self._posing(
-            followed.landmarks, followed.presence, captured_s, controls, self._latency_s()
-        )
+        landmarks, presence = self._posing(followed.landmarks, followed.presence, captured_s, controls, latency_s)
         scene = Scene(
             landmarks=landmarks,
             presence=presence,
@@ -252,7 +255,8 @@ class Preparing:
         )
         inputs = self._smoothed(performer.conditioned(scene), controls, captured_s)
         spent = Spent(pose_s=seen.pose_s, conditioning_s=watch.lap())
-        self._out.put(Prepared(inputs, scene, spent, followed.landmarks_smoothed, seen.is_idle))
+        smoothed = followed.landmarks_smoothed
+        self._out.put(Prepared(inputs, scene, spent, smoothed, seen.is_idle, seen, controls, latency_s))
         return True
 
     def _step_with_frame(self, performer: Performs) -> bool:

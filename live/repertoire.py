@@ -52,7 +52,7 @@ class Act:
         self._stand_in = opened(path)
         self._is_fresh = True
         self.manifest = self._stand_in.performer.manifest
-        self.resting: Frame = _resting(self._stand_in)
+        self.resting: Frame = resting_of(self._stand_in)
         self.prepared: Latest[Prepared] = Latest()
         self.performed: Latest[Performed] = Latest()
         followed = follower(self._stand_in)
@@ -111,7 +111,7 @@ class Act:
         return Drawing(self._stand_in, self.prepared, self.performed, self._gauges)
 
 
-def _resting(stand_in: StandIn) -> Frame:
+def resting_of(stand_in: StandIn) -> Frame:
     """The performer before anybody was seen: the empty room."""
     nobody = Scene()
     return stand_in.performer.drawn(stand_in.performer.conditioned(nobody), nobody).image

@@ -22,12 +22,12 @@ from live.composing import Composer, Voice
 from live.config import LiveOptions
 from live.control.console import Console
 from live.control.desk import Desk
-from live.control.parameters import Controls
 from live.control.pose_in import PosedFromOutside
 from live.control.shelf import default_folder
 from live.control.signals import DEGRADED, LIVE, NO_SOURCE, PANIC, STARTING
 from live.gauges import Gauges
 from live.guidance import Guidance
+from live.log import ShowLog
 from live.looks import LooksInTurn
 from live.mailbox import Latest, Post
 from live.outputs import Outputs
@@ -88,6 +88,7 @@ class Show:
     window: Window | None = None
     recorder: Recorder | None = None
     keeper: Keeper | None = None
+    log: ShowLog | None = None
     sinks: list[Sink] = field(default_factory=list)
     overlay: Overlay = field(default_factory=lambda: Overlay(time.perf_counter()))
     composer: Composer = field(default_factory=Composer)
@@ -140,11 +141,6 @@ class Show:
             self.tracker_stage.renew()
         elif part == f"engine of {act.name}":
             act.renew_engine()
-
-    def voices(self, controls: Controls, now_s: float) -> list[Voice]:
-        """Who is seen besides the act on stage."""
-        beside = self.repertoire.beside(controls, now_s)
-        return [Voice(act.resting, act.performed.newest, share) for act, share in beside]
 
     def lines(self) -> tuple[str, ...]:
         """What stands over the picture; over a panic nothing does."""
@@ -200,6 +196,8 @@ def play(show: Show, now: Clock = time.perf_counter) -> None:
         act = show.repertoire.on_stage(controls, tick.time_s)
         show.console.take_up(act, act.manifest)
         performed = act.performed.newest
+        beside = show.repertoire.beside(controls, tick.time_s)
+        others = [(other, other.performed.newest, share) for other, share in beside]
         picture = show.composer.picture(
             act.resting,
             performed,
@@ -207,8 +205,14 @@ def play(show: Show, now: Clock = time.perf_counter) -> None:
             controls,
             elapsed_s=tick.time_s - last.tick_s,
             time_s=tick.time_s,
-            others=show.voices(controls, tick.time_s),
+            others=[Voice(other.resting, post, share) for other, post, share in others],
         )
+        if show.log:
+            voices = [
+                (act, performed.value if performed else None, 1.0),
+                *((other, post.value if post else None, share) for other, post, share in others),
+            ]
+            show.log.shown(tick.time_s, tick.time_s - last.tick_s, voices, controls, picture)
         show.outputs.show(picture, tick)
         if show.keeper:
             show.keeper.heed(controls, picture, tick.time_s)
@@ -267,7 +271,7 @@ def on_stage(
     gauges, doors = gauges or Gauges(), doors or Doors()
     with ExitStack() as stack:
         stack.callback(sys.setswitchinterval, switch_interval_s)
-        paths = playable(options)
+        paths = doors.playable(options)
         spec = source_spec(options.source, options.loop, options.camera_size, options.camera_fps)
         source: _Reopened[Source] = _Reopened(lambda: doors.source(spec))
         stack.callback(lambda: source.newest.close())
@@ -277,8 +281,12 @@ def on_stage(
         frames: Latest[Captured] = Latest()
         seen: Latest[Seen] = Latest()
 
+        log = ShowLog(options.log, _logged(options)) if options.log else None
+        if log:
+            stack.callback(log.close)
+
         def begin(path: Path) -> Act:
-            return Act(
+            act = Act(
                 path,
                 lambda path: doors.stand_in(path, options),
                 doors.follower,
@@ -288,6 +296,10 @@ def on_stage(
                 faults,
                 gauges,
             )
+            if log:
+                log.begin(act, path)
+                act.prepared.tell, act.performed.tell = partial(log.prepared, act), partial(log.performed, act)
+            return act
 
         repertoire = Repertoire(paths, begin, faults)
         stack.callback(repertoire.close)
@@ -295,6 +307,7 @@ def on_stage(
         show = Show(
             options, console, faults, gauges, frames, seen, source_stage, repertoire, lambda: source.newest.said
         )
+        show.log = log
         show.is_mirror = lambda: source.newest.is_mirror
         show.composer = Composer(_backdrop(options.backdrop))
         _add_sinks(show, stack, sinks)
@@ -309,6 +322,14 @@ def on_stage(
         stack.callback(tracking.start().close)
         stack.callback(source_stage.start().close)
         yield show
+
+
+def _logged(options: LiveOptions) -> dict[str, Any]:
+    """What a replay needs to know of the settings."""
+    from engines.machine import cores
+
+    threads = options.threads or max(1, cores() - 1)
+    return {"threads": threads, "engine": {"backend": options.backend, "precision": options.precision}}
 
 
 def _backdrop(path: Path | None) -> Frame | None:
@@ -395,6 +416,7 @@ class Doors:
     stand_in: Callable[[Path, LiveOptions], StandIn] = _stand_in
     tracker: Callable[[LiveOptions], TracksPeople] = _tracker
     follower: Callable[[StandIn], FollowsPeople] = _follower
+    playable: Callable[[LiveOptions], list[Path]] = playable
 
 
 @contextmanager
