@@ -49,8 +49,8 @@ class Posing:
         self._remember(landmarks, presence, time_s)
         if controls.delay > 0:
             landmarks, presence = self._at(time_s - controls.delay)
-        elif controls.ahead > 0 and landmarks is not None:
-            landmarks = self._guessed(landmarks, time_s, controls.ahead * latency_s)
+        elif (ahead_s := controls.ahead * latency_s + controls.predict / 1000) > 0 and landmarks is not None:
+            landmarks = self._guessed(landmarks, time_s, ahead_s)
         if landmarks is None:
             self._rest = None
             return None, presence

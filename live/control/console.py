@@ -62,7 +62,7 @@ class Console:
         self._presets = Presets({**LOOKS, **self._read(presets.FILE, PresetFile).presets})
         self._cues = CueList(self._read(cues.FILE, CueFile).cues)
         self.desk = Desk(start, options.osc_prefix, self._presets, self._cues)
-        self.desk.kept = self._keep
+        self.desk.playback.kept = self._keep
         self.midi = Midi(self.desk, self._read(MIDI_FILE, MidiFile), lambda kept: self.shelf.keep(MIDI_FILE, kept))
         self.out = OscSender(options.osc_to, options.osc_out, _host(options.pose_to)) if options.osc else None
         self.receiver: OscReceiver | None = None

@@ -13,25 +13,24 @@ from functools import partial
 from typing import Any
 
 from live.control.addresses import Addresses, Meaning
-from live.control.board import LONGEST_S, Board
+from live.control.board import Board
 from live.control.commands import BY_ADDRESS, KEYS, Command
-from live.control.cues import Cue, CueList
-from live.control.moves import SHAPES, Lfo
-from live.control.parameters import TABLE, Control, Controls, Value, coerced, last_of, number_of
+from live.control.cues import CueList
+from live.control.moves import Lfo
+from live.control.parameters import TABLE, Control, Controls, Value, last_of, number_of
+from live.control.playback import Handler, Playback
 from live.control.presets import Presets
 from live.control.repeats import Repeats
+from live.control.understanding import understood
 from live.mailbox import Latest
 
 MOST_COMMANDS = 64
 """In one tick. A row that is full refuses what comes last, and says so."""
 
-BEFORE_PANIC = "before panic"
 REPEAT_S = 1.0
 """A trigger held high is repeated at each cook of a CHOP; high again after this much silence is a new press."""
 
 Message = tuple[str, Sequence[Any]]
-Handler = Callable[[Sequence[Any], float], str | None]
-"""Arguments and time of a command -> why it was not done, if it was not."""
 
 
 @dataclass
@@ -64,16 +63,18 @@ class Desk:
         self._controls = start
         self.published: Latest[Controls] = Latest()
         self.addresses = Addresses(TABLE)
-        self.presets, self.cues = presets or Presets(), cues or CueList()
-        self.handlers: dict[str, Handler] = self._own_handlers()
+        self.playback = Playback(self._board, presets or Presets(), cues or CueList(), self._tell)
+        self.presets, self.cues = self.playback.presets, self.playback.cues
+        self.handlers: dict[str, Handler] = {
+            **self.playback.handlers,
+            "/tempo/tap": lambda _arguments, now_s: self._board.tap(now_s),
+        }
         self.touched: str = ""
         """The address of the control that somebody moved last."""
         self.moved: dict[str, tuple[str, float]] = {}
         """Name of a control -> who moved it last, and when."""
         self.said: deque[tuple[str, tuple[Any, ...]]] = deque(maxlen=256)
         """What is to be told to whoever listens: address and arguments."""
-        self.kept: Callable[[], None] = lambda: None
-        """Called when presets or cues have changed."""
 
     def tick(self, now_s: float) -> Controls:
         """Take all that came in, move what moves by itself; everything drawn in this tick agrees on the result."""
@@ -81,11 +82,10 @@ class Desk:
             arrived, self._arrived = self._arrived, deque([_Arrived()])
             panic, self._panic = self._panic, None
         if panic is not None:
-            self._turn_panic(panic, now_s)
+            self._turn_panic(panic)
         for each in arrived:
             self._apply(each, now_s)
-        if cue := self.cues.following(now_s):
-            self._play(cue, now_s)
+        self.playback.follow(now_s)
         controls = self._board.tick(now_s)
         if controls is not self._controls:
             self._controls = controls
@@ -159,7 +159,7 @@ class Desk:
         self, meaning: Meaning, address: str, arguments: Sequence[Any], now_s: float, sender: str
     ) -> bool:
         control = meaning.control
-        value = _understood(meaning, arguments)
+        value = understood(meaning, arguments)
         if value is None and control.name != "panic":
             return False
         if control.name == "panic":
@@ -239,127 +239,13 @@ class Desk:
         else:
             board.swing(control, board.lfo_of(control).model_copy(update=value))
 
-    def _turn_panic(self, on: bool, now_s: float) -> None:
+    def _turn_panic(self, on: bool) -> None:
         if on and not self._controls.panic:
-            self.presets.store(BEFORE_PANIC, self._board.preset())
-            self.kept()
-        if on:
-            self.cues.halt()
+            self.playback.before_panic()
         self._board.panic(on)
-        self._board.tick(now_s)
-
-    # Commands ---------------------------------------------------------------------------------------------------------
-
-    def _own_handlers(self) -> dict[str, Handler]:
-        return {
-            "/preset/store": self._store,
-            "/preset/recall": self._recall,
-            "/preset/delete": lambda args, _now_s: self._changed(self.presets.delete(last_of(args)), "/preset/list"),
-            "/preset/list": lambda _args, _now_s: self._tell("/preset/list", *self.presets.names),
-            "/cue/go": lambda _args, now_s: self._go(self.cues.go(now_s), now_s),
-            "/cue/back": lambda _args, now_s: self._go(self.cues.back(now_s), now_s),
-            "/cue/jump": lambda args, now_s: self._go(self.cues.jump(last_of(args), now_s), now_s),
-            "/cue/stop": self._stop_cues,
-            "/cue/add": self._add_cue,
-            "/cue/delete": lambda args, _now_s: self._changed(self.cues.delete(last_of(args)), "/cue/list"),
-            "/cue/list": lambda _args, _now_s: self._tell("/cue/list", *self.cues.names),
-            "/tempo/tap": lambda _args, now_s: self._board.tap(now_s),
-            "/stop": self._stop_cues,
-        }
-
-    def _store(self, arguments: Sequence[Any], _now_s: float) -> str | None:
-        name = str(arguments[0]) if arguments else ""
-        return self._changed(self.presets.store(name, self._board.preset()), "/preset/list")
-
-    def _recall(self, arguments: Sequence[Any], now_s: float) -> str | None:
-        found = self.presets.found(arguments[0] if arguments else "")
-        if isinstance(found, str):
-            return found
-        seconds = number_of(arguments[1]) if len(arguments) > 1 else 0.0
-        if seconds is None:
-            return f"preset {found[0]}: {arguments[1]} is no number of seconds"
-        self._board.recall(found[1], now_s, seconds)
-        self.cues.halt()  # a hand on the presets is above the list
-        self._tell("/preset/now", found[0])
-        return None
-
-    def _add_cue(self, arguments: Sequence[Any], _now_s: float) -> str | None:
-        if len(arguments) < 2:
-            return "a cue needs a NAME and a PRESET"
-        found = self.presets.found(arguments[1])
-        if isinstance(found, str):
-            return found
-        times = [number_of(each) for each in arguments[2:4]]
-        if None in times or any(not 0 <= time_s <= LONGEST_S for time_s in times if time_s is not None):
-            return f"cue {arguments[0]}: fade and follow are seconds from 0 to {LONGEST_S:g}"
-        fade_s, follow_s = [*times, None, None][:2]
-        name = str(arguments[0])[:80]
-        if not name:
-            return "a cue needs a name"
-        return self._changed(
-            self.cues.add(Cue(name=name, preset=found[0], fade_s=fade_s or 0.0, follow_s=follow_s)), "/cue/list"
-        )
-
-    def _go(self, cue: Cue | str, now_s: float) -> str | None:
-        return cue if isinstance(cue, str) else self._play(cue, now_s)
-
-    def _play(self, cue: Cue, now_s: float) -> str | None:
-        self._tell("/cue/now", cue.name)
-        self._tell("/cue/number", float(self.cues.number))
-        found = self.presets.found(cue.preset)
-        if isinstance(found, str):
-            self.said.append(("/error", (f"cue {cue.name}: {found}",)))
-            return None
-        self._board.recall(found[1], now_s, cue.fade_s)
-        return None
-
-    def _stop_cues(self, _arguments: Sequence[Any], _now_s: float) -> None:
-        self.cues.halt()
-        self._board.halt()
-
-    def _changed(self, refused: str | None, listed: str) -> str | None:
-        if refused is None:
-            self.kept()
-            self._tell(listed, *(self.presets.names if listed == "/preset/list" else self.cues.names))
-        return refused
 
     def _tell(self, address: str, *arguments: Any) -> None:
         self.said.append((address, arguments))
-
-
-def _understood(meaning: Meaning, arguments: Sequence[Any]) -> Any:
-    """What arguments mean for a part of a control; None when they mean nothing."""
-    control, part = meaning.control, meaning.part
-    if part in ("share", "natural"):
-        return coerced(control, arguments, natural=part == "natural")
-    if part in ("ramp", "natural ramp"):
-        if len(arguments) != 2:
-            return None
-        value, seconds = coerced(control, arguments[:1], natural=part == "natural ramp"), number_of(arguments[1])
-        return None if value is None or seconds is None else (value, min(max(seconds, 0.0), LONGEST_S))
-    if part == "lfo":
-        return _swing(arguments)
-    number = number_of(last_of(arguments))
-    if number is None:
-        return None
-    if part == "glide":
-        return min(max(number, 0.0), LONGEST_S * 1000) / 1000
-    lowest, highest = {"hz": (0.0, 30.0), "depth": (0.0, 1.0), "beats": (0.0, 256.0)}[part]
-    return {part: min(max(number, lowest), highest)}
-
-
-def _swing(arguments: Sequence[Any]) -> dict[str, Any] | None:
-    """`sine`, `sine HZ DEPTH`, or the number of a shape."""
-    first = arguments[0] if arguments and isinstance(arguments[0], str) else last_of(arguments)
-    if isinstance(first, str) and first.lower() in SHAPES:
-        numbers = [number_of(each) for each in arguments[1:3]]
-        if None in numbers:
-            return None
-        limits = ((0.0, 30.0), (0.0, 1.0))
-        named = zip(("hz", "depth"), numbers, limits, strict=False)
-        return {"shape": first.lower(), **{name: min(max(n or 0.0, low), high) for name, n, (low, high) in named}}
-    number = number_of(first)
-    return None if number is None else {"shape": SHAPES[min(max(round(number), 0), len(SHAPES) - 1)]}
 
 
 def _not_understood(message: Message, why: str) -> str:

@@ -140,7 +140,7 @@ class OscReceiver:
             counts["ignored"] += len(refused)
             self._complain(f"{host[0]}:{host[1]}: {refused[0]}", host)
 
-    def _take(self, found: list[Message], sender: Host) -> list[str]:
+    def _take(self, found: Sequence[Message], sender: Host) -> list[str]:
         now_s = self._now()
         if len(found) == 1 and not found[0][0].startswith("/pose/in/") and found[0][0] not in self._asked:
             return self._desk.receive(found, now_s, f"{sender[0]}:{sender[1]}")

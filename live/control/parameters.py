@@ -125,6 +125,9 @@ class Controls:
     ahead: float = _control(
         "slider", "/pose/ahead", 0.0, "how much of the delay from camera to picture is guessed ahead, to hide it"
     )
+    predict: float = _control(
+        "slider", "/pose/predict", 0.0, "the pose is guessed so far ahead, besides", low=0.0, high=250.0, unit="ms"
+    )
     exaggeration: float = _control(
         "slider", "/pose/exaggeration", 1.0, "limbs go so much farther the way they go", low=0.0, high=2.0, unit="times"
     )

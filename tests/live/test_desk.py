@@ -13,12 +13,15 @@ from engines.errors import BadInput
 from live.control import presets as preset_file
 from live.control.commands import COMMANDS
 from live.control.cues import Cue, CueFile, CueList
-from live.control.desk import BEFORE_PANIC, MOST_COMMANDS, Desk
+from live.control.desk import MOST_COMMANDS, Desk
 from live.control.moves import SHAPES, wave
 from live.control.parameters import TABLE, Controls, knob_control
+from live.control.playback import BEFORE_PANIC
 from live.control.presets import PresetFile, Presets
 from live.control.reference import SCHEMAS
 from live.control.shelf import Shelf
+from live.posing import Posing
+from tests.fakes import standing
 
 
 def told(desk: Desk, *messages: tuple[Any, ...], at_s: float = 0.0, sender: str = "") -> Controls:
@@ -382,7 +385,7 @@ def test_no_row_of_messages_whatever_hurts_the_desk(row: list[tuple[str, list[An
 def test_presets_come_back_from_the_disk(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     desk = Desk()
-    desk.kept = lambda: shelf.keep(preset_file.FILE, desk.presets.file)
+    desk.playback.kept = lambda: shelf.keep(preset_file.FILE, desk.presets.file)
     told(desk, ("/mix", 0.3), ("/preset/store", "warm"))
     assert shelf.step()
     again = Desk(presets=Presets(Shelf(tmp_path).read(preset_file.FILE, PresetFile).presets))
@@ -432,3 +435,12 @@ def test_a_cue_list_knows_its_ends() -> None:
     assert cues.back(0.0) == "the cue list is at its beginning"
     assert isinstance(cues.go(0.0), Cue)
     assert cues.go(0.0) == "the cue list is at its end"
+
+
+def test_a_pose_is_guessed_ahead_by_as_many_milliseconds_as_are_asked() -> None:
+    controls = told(Desk(), ("/pose/predict/ms", 100.0))
+    posing = Posing()
+    for number in range(20):
+        pose, _ = posing(standing(0.3 + 0.01 * number), 1.0, number * 0.05, controls, 0.0)
+    assert pose is not None
+    assert pose[0, 0] == pytest.approx(0.3 + 0.01 * 19 + 0.02, abs=1e-3)
