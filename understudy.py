@@ -341,6 +341,21 @@ def bench_osc(args: argparse.Namespace) -> int:
     return 0
 
 
+def bench_soak(args: argparse.Namespace) -> int:
+    from live.soak import bench_soak as measured
+
+    measured(bundle=args.bundle, minutes=args.minutes, json=args.json)
+    return 0
+
+
+def bench_latency(args: argparse.Namespace) -> int:
+    from live.flash import bench_latency as measured
+
+    headless = args.source == "synthetic"
+    measured(bundle=args.bundle, source=args.source, seconds=args.seconds, json=args.json, headless=headless)
+    return 0
+
+
 # The parser ----------------------------------------------------------------------------------------------------------
 
 
@@ -562,6 +577,17 @@ def _measuring_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--limit", type=int, help="measure only about so many held-out frames")
     one.add_argument("--json", type=Path)
 
+    one = _command(benches, "soak", bench_soak, "does memory grow, do threads leak, does latency stay flat")
+    one.add_argument("--bundle", type=Path)
+    one.add_argument("--minutes", type=float, default=20)
+    one.add_argument("--json", type=Path)
+    one = _command(
+        benches, "latency", bench_latency, "glass to glass: a coded flash, shown and seen again by the camera"
+    )
+    one.add_argument("--bundle", type=Path)
+    one.add_argument("--source", default="synthetic", help="a camera that looks at the screen, or synthetic")
+    one.add_argument("--seconds", type=float, default=20)
+    one.add_argument("--json", type=Path)
     one = _command(benches, "live", bench_live, "rates and latency of the whole show")
     one.add_argument("--bundle", type=Path)
     one.add_argument("--seconds", type=float, default=20)

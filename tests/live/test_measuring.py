@@ -1,0 +1,59 @@
+"""What the benches of the stage promise, with small stand-ins; no figure of theirs is asserted here."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from engines.bundle import write_bundle
+from engines.errors import Unavailable
+from live.flash import BITS, bench_latency, coded, decoded
+from live.show import Doors
+from live.soak import bench_soak
+from tests.fakes import FakeSource, fake_source, fake_stand_in, fake_tracker
+from tests.fakes_engines import figure_graph, manifest, png, room
+
+DOORS = Doors(source=fake_source, tracker=fake_tracker, stand_in=fake_stand_in)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    files = {"generator.onnx": figure_graph(64, 0), "plate.png": png(room(64))}
+    write_bundle(tmp_path / "ember", manifest(64, name="ember", plate_at=(8, 20)), files)
+    return tmp_path / "ember"
+
+
+@pytest.mark.parametrize("number", range(0, 2**BITS, 9))
+def test_a_flash_is_read_again_through_a_bad_camera(number: int) -> None:
+    seen = cv2.GaussianBlur(cv2.resize(coded(number), (400, 300)), (0, 0), 4) * 0.5 + 40
+    noisy = seen + np.random.default_rng(number).normal(0, 8, seen.shape)
+    square = np.clip(noisy, 0, 255).astype(np.uint8)[:, 50:350]
+    assert decoded(cv2.resize(square, (300, 300))) is None or decoded(square) in (number, None)
+    assert decoded(np.clip(coded(number) * 0.5 + 40, 0, 255).astype(np.uint8)) == number
+
+
+def test_no_flash_is_read_where_there_is_none() -> None:
+    assert decoded(np.full((60, 80, 3), 90, np.uint8)) is None
+    assert decoded(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)) is None
+
+
+def test_latency_is_reported_by_stage(bundle: Path, tmp_path: Path) -> None:
+    figures = bench_latency(bundle=bundle, seconds=3.0, doors=DOORS, json=tmp_path / "latency.json")
+    for stage in ("display_to_camera", "engine", "capture_to_flip", "glass_to_glass"):
+        assert {"p50", "p95", "p99"} <= set(figures[stage])
+    assert figures["glass_to_glass"]["p50"] >= figures["display_to_camera"]["p50"]
+    assert (tmp_path / "latency.json").exists()
+
+
+def test_a_camera_that_looks_elsewhere_is_said(bundle: Path) -> None:
+    with pytest.raises(Unavailable, match="point it at the screen"):
+        bench_latency(
+            bundle=bundle, source="0", seconds=1.0, doors=Doors(**{**vars(DOORS), "source": lambda _s: FakeSource()})
+        )
+
+
+def test_a_soak_reports_memory_threads_and_tails(bundle: Path) -> None:
+    figures = bench_soak(bundle=bundle, minutes=0.1, doors=DOORS, warm_s=1.0)
+    assert len(figures["rss_mib"]) == len(figures["threads"]) == len(figures["latency_p99_ms"]) == 2
+    assert figures["threads"][1] <= figures["threads"][0]
