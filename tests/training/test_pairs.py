@@ -254,6 +254,12 @@ def test_a_video_without_a_person_is_one_sentence(video: Path, tmp_path: Path) -
         _built(video, tmp_path / "nobody", film=Film(nobody=True))
 
 
+def test_a_folder_in_which_nobody_was_found_is_free_for_another_video(video: Path, tmp_path: Path) -> None:
+    with pytest.raises(VideoError):
+        _built(video, tmp_path / "pairs", film=Film(nobody=True))
+    assert len(_built(video, tmp_path / "pairs", crop="none")) > 0
+
+
 def test_an_error_in_a_worker_process_keeps_its_sentence(video: Path, tmp_path: Path) -> None:
     out = tmp_path / "odd"
     with pytest.raises(VideoError, match="nobody was found"):

@@ -16,7 +16,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.errors import BadInput, PairsError
+from engines.errors import BadInput, PairsError, VideoError
 from engines.images import Frame
 from engines.pose.proportions import Proportions, proportions_of
 from engines.take.clip import VideoClip, open_clip
@@ -141,7 +141,11 @@ class _Building:
         header = PairsHeader(size=(self.size, self.size), fps=fps, splits=str(request["splits"]), made_by=request)
         writer = PairsWriter(self.out, header)
         _claim(self.out / ".work", request)
-        takes = self._taken(self._tracks())
+        try:
+            takes = self._taken(self._tracks())
+        except VideoError:  # these videos give no pairs: the folder is free for others
+            shutil.rmtree(self.out / ".work", ignore_errors=True)
+            raise
         shots = self._written(takes, writer)
         rows = [row for row, _ in shots.pairs]
         landmarks = np.array([found for _, found in shots.pairs], np.float32)
