@@ -12,6 +12,7 @@ import numpy as np
 
 from engines.images import Frame, Size
 from engines.pose.body import Build, Camera, Points, posed, projected
+from engines.pose.choreography import Dance
 from engines.pose.clothed import WARDROBES, draw_dancer, draw_shadow
 from engines.pose.dance_minute import dance_minute
 from engines.pose.landmarks import Landmarks
@@ -21,18 +22,18 @@ NEEDED_WIDTH = 1.28
 
 
 class BuiltInDancer:
-    """One dancer at one size of picture; `seed` chooses clothes and build.
+    """One dancer at one size of picture; `seed` chooses clothes and build, `dance` what is danced.
 
     Everything is a pure function of time, so it may be asked in any order and from any thread.
     """
 
-    def __init__(self, size: Size = (720, 1280), seed: int = 0) -> None:
+    def __init__(self, size: Size = (720, 1280), seed: int = 0, dance: Dance | None = None) -> None:
         height, width = size
         near = min(1.0, width / height / NEEDED_WIDTH)
         self.size = size
         # Everything stands on the same floor line, however far away the camera is.
         self.camera = Camera(size=size, focal=2.15 * near, horizon=0.93 - 0.43 * near)
-        self.dance = dance_minute()
+        self.dance = dance or dance_minute()
         # A slightly large head is a drawn figure's charm, and its face is seen from the back row.
         self.build = replace(Build().scaled(1.0 + 0.03 * math.sin(2.4 * seed)), head=1.08)
         self._wardrobe = WARDROBES[seed % len(WARDROBES)]

@@ -1,0 +1,138 @@
+"""Half a minute at the camera, then on stage: `understudy learn --camera 0 --seconds 30`."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from engines.images import Frame, resized
+from engines.pose.lesson import lesson
+from engines.pose.puppet import BuiltInDancer
+from engines.pose.tracker import Tracker
+from live.config import LiveOptions
+from live.look import flipped
+from live.pacing import Clock, Tick
+from live.pipeline import StandIn, TimedEngine, TracksPeople
+from live.show import Doors, perform
+from live.sinks.window import Window
+from live.sources import Source, source_spec
+from live.visitor import FORGET_S, FPS, NAME, Visit
+
+COUNTDOWN_S = 3.0
+Show = Callable[[Frame], bool]
+"""Shows one picture to the visitor; False when they want to leave."""
+
+
+def learn_visitor(
+    options: LiveOptions,
+    *,
+    seconds: float = 30.0,
+    size: int = 512,
+    keep: Path | None = None,
+    doors: Doors | None = None,
+) -> int:
+    """Capture whoever stands at `options.source`, and perform as them, driven by whoever comes next.
+
+    Ends, and forgets them, after ten minutes or when somebody leaves the show. Raises `UnderstudyError`.
+    """
+    doors = doors or Doors()
+    visit = Visit()
+    source = doors.source(source_spec(options.source, options.loop, options.camera_size, options.camera_fps))
+    try:
+        captured(visit, source, seconds, options)
+    finally:
+        source.close()
+    if missing := visit.coverage.missing:
+        print(f"not seen, so it will be danced less well: {', '.join(missing)}", flush=True)
+    visit.learn(time.monotonic(), size=size, keep=keep)
+    left_s = min(options.seconds or FORGET_S, FORGET_S)
+    # Nothing of a visitor is kept by the show either: no movie of the last half minute on a key.
+    unseen = options.model_copy(update={"bundles": (Path(NAME),), "seconds": left_s, "keep_s": 0.0})
+    try:
+        return perform(unseen, replace(doors, stand_in=_from_memory(visit), playable=lambda _: [Path(NAME)]))
+    finally:
+        visit.forget()
+
+
+def captured(
+    visit: Visit,
+    source: Source,
+    seconds: float,
+    options: LiveOptions,
+    *,
+    tracker: TracksPeople | None = None,
+    now: Clock = time.perf_counter,
+) -> None:
+    """The countdown, then `seconds` of moves that the built-in dancer leads; all that is seen goes into `visit`."""
+    led = Leading(seconds)
+    follows = tracker or Tracker(masks=True)
+    window: Window | None = None
+    began_s, kept = now(), 0
+    try:
+        while now() - began_s < COUNTDOWN_S + seconds:
+            frame = source.read()
+            if frame is None:
+                return
+            at_s = now() - began_s - COUNTDOWN_S
+            if at_s >= 0 and at_s * FPS >= kept:
+                visit.see(frame.frame, follows.track(frame.frame, at_s))
+                kept = int(at_s * FPS) + 1
+            picture = led.picture(flipped(frame.frame), visit, at_s)
+            window = window or Window(picture.shape[:2], options.window, options.fullscreen, headless=options.headless)
+            window.show(picture, Tick(kept, now(), 0.0, 0))
+            if {"q", "escape", "quit"} & set(window.keys()):
+                visit.forget()
+                raise KeyboardInterrupt
+    finally:
+        follows.close()
+        if window:
+            window.close()
+
+
+class Leading:
+    """What a visitor sees: themselves as in a mirror, the built-in dancer who leads, and what is still missing."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._dancer = BuiltInDancer((360, 300), dance=lesson(seconds))
+
+    def picture(self, mirror: Frame, visit: Visit, at_s: float) -> Frame:
+        """`at_s` seconds into the moves; before 0 it counts down."""
+        picture = mirror.copy()
+        height, width = picture.shape[:2]
+        high = height * 2 // 5
+        leader = resized(flipped(self._dancer.frame_at(max(at_s, 0.0))), (high, high * 5 // 6))
+        picture[:high, width - leader.shape[1] :] = leader
+        radius = max(8, height // 9)
+        center = (radius * 3 // 2, radius * 3 // 2)
+        visit.coverage.draw_ring(picture, center, radius)
+        number = np.ceil(-at_s) if at_s < 0 else np.ceil(self._seconds - at_s)
+        _write(picture, f"{number:.0f}", center, height / 300)
+        missing = visit.coverage.missing
+        if at_s > self._seconds / 2 and missing:
+            _write(picture, missing[0], (width // 2, height - height // 12), height / 500)
+        return picture
+
+
+def _write(picture: Frame, text: str, center: tuple[int, int], scale: float) -> None:
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, scale, 2)
+    at = (center[0] - width // 2, center[1] + height // 2)
+    for color, thick in (((0, 0, 0), 5), ((255, 255, 255), 2)):
+        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_DUPLEX, scale, color, thick, cv2.LINE_AA)
+
+
+def _from_memory(visit: Visit) -> Callable[[Path, LiveOptions], StandIn]:
+    """Opens the visitor's performer without a folder."""
+
+    def opened(_path: Path, options: LiveOptions) -> StandIn:
+        from engines.backends import open_engine
+        from engines.performer import Performer
+
+        bundle = visit.bundle(time.monotonic())
+        engine = TimedEngine(open_engine(bundle, options.backend, options.precision))
+        return StandIn(Performer(bundle, engine), engine)
+
+    return opened
