@@ -60,7 +60,7 @@ def perform(options: LiveOptions, doors: "Doors | None" = None) -> int:
     """
     with on_stage(options, doors=doors) as show, _signals(show.stop) as interrupted:
         if page := show.console.address():
-            print(f"controls: {page}", flush=True)
+            print(f"controls: {page}{show.console.code()}", flush=True)
         play(show)
         figures = show.figures()
     print(_summary(figures, show))

@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal, TypeVar
 
+import cv2
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from engines.bundle import Manifest
@@ -118,6 +120,15 @@ class Console:
         port = self.page.port if self.page else self.door.port
         token = f"?token={self.door.token}" if self.door.token else ""
         return f"http://{_reachable(self.door.host)}:{port}/{token}"
+
+    def code(self) -> str:
+        """The address as a QR code, two rows a line, for the camera of a phone; "" when only this machine may come."""
+        if self.door.host in LOOPBACK or not self.address():
+            return ""
+        dark = np.pad(cv2.QRCodeEncoder.create().encode(self.address()) < 128, ((1, 2), (1, 1)))
+        blocks = np.array(list("█▀▄ "))  # light on a dark terminal
+        rows = dark[: len(dark) // 2 * 2].reshape(-1, 2, dark.shape[1]).astype(int)
+        return "\n" + "\n".join("".join(blocks[2 * row[0] + row[1]]) for row in rows)
 
     def _open_receiver(self) -> OscReceiver:
         options = self._options

@@ -30,6 +30,7 @@ class Shelf:
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         self._waiting: dict[str, BaseModel] = {}
+        self._broken: set[str] = set()
         self._wake = threading.Condition()
 
     def read(self, name: str, kind: type[M]) -> M:
@@ -37,8 +38,9 @@ class Shelf:
         path = self.folder / name if self.folder else None
         if path is None or not path.exists():
             return kind()
+        self._broken.add(name)
         try:
-            return kind.model_validate_json(path.read_bytes())
+            value = kind.model_validate_json(path.read_bytes())
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -47,6 +49,8 @@ class Shelf:
             ) from error
         except OSError as error:
             raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
+        self._broken.discard(name)
+        return value
 
     def keep(self, name: str, value: BaseModel) -> None:
         """Write it soon; of several values under one name the last."""
@@ -87,6 +91,9 @@ class Shelf:
                 file.write(value.model_dump_json(indent=1) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
+            if path.name in self._broken and path.exists():
+                os.replace(path, path.with_name(f"{path.name}.broken"))  # somebody may want to repair it
+                self._broken.discard(path.name)
             os.replace(temporary, path)
         except OSError as error:
             temporary.unlink(missing_ok=True)
