@@ -5,60 +5,35 @@ pessimistic (trained bundles state their own, and `understudy check` measures it
 memory to a picture in host memory.
 """
 
-import io
 import os
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
-from torch import nn
 
 from engines.backends import PRECISIONS, Engine, available_backends, backend_precisions, open_engine
-from engines.bundle import Bundle, Graph, Manifest, Port, made_bundle
+from engines.bundle import Bundle
 from engines.errors import BadInput, UnderstudyError
 from engines.finish import over
 from engines.images import Frame
 from engines.machine import cores
 from engines.measuring import measured_header, percentiles, table, write_json
-from engines.pose.puppet import BuiltInDancer
-from engines.pose.skeleton import DEFAULT_STYLE, drawn_skeleton, style_hash
-from training.config import GeneratorConfig
-from training.export import OPSET, Ported
-from training.macs import macs, parameters
-from training.networks import generator
-from training.quantization import int8_graph, psnr_db
+from training import bench_generators
+from training.bench_generators import Contender, contender
+from training.export import Ported
+from training.macs import parameters
+from training.quantization import psnr_db
 
-GENERATORS = {
-    "light": GeneratorConfig(),
-    "unet": GeneratorConfig(kind="unet", width=64, downs=8),
-    "resnet": GeneratorConfig(kind="resnet", width=64, blocks=9),
-}
-PICTURES = 8
-STRIDE_S = 2.7
 WARM = 5
 PATIENCE_S = 8.0  # a row of a generator that takes a second a picture is cut short after this
 LEAST_RUNS = 8
 
 Call = Callable[[Frame], object]
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One generator at one size, ready to be opened anywhere."""
-
-    name: str
-    size: int
-    network: nn.Module
-    bundle: Bundle
-    pictures: tuple[Frame, ...]
-    gmacs: float
 
 
 def bench_engines(
@@ -74,8 +49,8 @@ def bench_engines(
     `runs` calls a row; `threads` are the CPU's, for torch and engines alike (None: all). Nothing else heavy should run.
     Raises BadInput for a generator that is not known.
     """
-    if strange := set(generators) - set(GENERATORS):
-        raise BadInput(f"no generator is called {min(strange)!r}; there are {', '.join(GENERATORS)}")
+    if strange := set(generators) - set(bench_generators.GENERATORS):
+        raise BadInput(f"no generator is called {min(strange)!r}; there are {', '.join(bench_generators.GENERATORS)}")
     threads = threads or cores()
     torch.set_num_threads(threads)
     header, console = {**measured_header(), "load_before": _load(), "threads": threads}, Console(stderr=True)
@@ -83,8 +58,9 @@ def bench_engines(
     for name in generators:
         for size in sizes:
             console.print(f"{name} at {size}: exporting", highlight=False)
-            contender = _contender(name, size)
-            rows += _measured(contender, runs, threads, lambda what: console.print(f"  {what}", highlight=False))
+            rows += _measured(
+                contender(name, size), runs, threads, lambda what: console.print(f"  {what}", highlight=False)
+            )
     figures = {**header, "load_after": _load(), "engines": rows}
     table([_shown(row) for row in rows], title=f"bench engines, {threads} threads")
     if json:
@@ -185,59 +161,7 @@ def _timed(call: Call, pictures: Sequence[Frame], runs: int) -> dict[str, float]
     return percentiles(taken)
 
 
-# What is measured ----------------------------------------------------------------------------------------------------
-
-
-def _contender(name: str, size: int) -> Contender:
-    torch.manual_seed(0)
-    network = generator(GENERATORS[name], matte=True).eval()
-    pictures = tuple(_skeletons(size))
-    graph = _exported(network, size)
-    manifest = _manifest(name, size)
-    files = {"generator.onnx": graph, "generator.int8.onnx": int8_graph(graph, "conditioning", pictures)}
-    gmacs = macs(network, (1, 3, size, size)) / 1e9
-    return Contender(name, size, network, made_bundle(manifest, files), pictures, gmacs)
-
-
-def _skeletons(size: int) -> Iterator[Frame]:
-    dancer = BuiltInDancer(size=(size, size))
-    for number in range(PICTURES):
-        yield drawn_skeleton(dancer.landmarks_at(STRIDE_S * number), (size, size))
-
-
-def _exported(network: nn.Module, size: int) -> bytes:
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            Ported(network).eval(),
-            (torch.zeros(size, size, 3, dtype=torch.uint8),),
-            file,  # type: ignore[arg-type]
-            input_names=["conditioning"],
-            output_names=["figure"],
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    return file.getvalue()
-
-
-def _manifest(name: str, size: int) -> Manifest:
-    return Manifest(
-        name=name,
-        method="pix2pix",
-        conditioning="skeleton",
-        size=(size, size),
-        inputs=(Port(name="conditioning", shape=(size, size, 3), dtype="uint8"),),
-        outputs=(Port(name="figure", shape=(size, size, 4), dtype="uint8"),),
-        finish="over_plate",
-        graphs=(
-            Graph(file="generator.onnx", precision="f32"),
-            Graph(file="generator.int8.onnx", precision="int8"),
-        ),
-        skeleton=DEFAULT_STYLE,
-        skeleton_hash=style_hash(DEFAULT_STYLE),
-        fps=25.0,
-    )
+# What it is compared with ---------------------------------------------------------------------------------------------
 
 
 def _torch_call(contender: Contender) -> Call:

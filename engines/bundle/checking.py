@@ -30,7 +30,9 @@ LEAST_INT8_DB = 35.0
 def check_bundle(
     bundle: Bundle, scenes: Sequence[Scene] | None = None, threads: int | None = None
 ) -> list[dict[str, Any]]:
-    """One row for each backend and precision: whether it opens here, how well it agrees, how long a run takes.
+    """One row for each backend and precision that runs here: how well it agrees, how long a run takes.
+
+    A backend that is not here has one row, with the reason and an empty precision.
 
     Keys: backend, precision, available, reason, p999_levels, psnr_db, p50_ms (the engine's call alone), agrees.
     `scenes` are what to perform (default: the built-in dancer's). Raises `BundleError` when there is no graph.
@@ -39,11 +41,13 @@ def check_bundle(
         raise BundleError(f"{bundle.label} holds no graph, so there is nothing to compare")
     scenes = list(scenes) if scenes is not None else built_in_scenes(bundle)
     reference = _reference(bundle, scenes, threads)
-    return [
-        _row(bundle, status.name, precision, scenes, reference, threads)
-        for status in available_backends()
-        for precision in PRECISIONS
-    ]
+    rows = []
+    for status in available_backends():
+        if not status.available:
+            rows.append({**_empty(status.name, ""), "reason": status.reason})
+            continue
+        rows += [_row(bundle, status.name, precision, scenes, reference, threads) for precision in PRECISIONS]
+    return rows
 
 
 def built_in_scenes(bundle: Bundle, count: int = SCENES) -> list[Scene]:
@@ -85,8 +89,7 @@ def _reference(bundle: Bundle, scenes: list[Scene], threads: int | None) -> list
 def _row(
     bundle: Bundle, backend: str, precision: str, scenes: list[Scene], reference: list[Frame], threads: int | None
 ) -> dict[str, Any]:
-    row: dict[str, Any] = {"backend": backend, "precision": precision, "available": False, "reason": ""}
-    row |= {"p999_levels": None, "psnr_db": None, "p50_ms": None, "agrees": None}
+    row = _empty(backend, precision)
     try:
         images, p50_ms, why = _performed(bundle, backend, precision, scenes, threads)
     except (EngineError, BundleError) as error:
@@ -95,6 +98,11 @@ def _row(
     agrees = decibels >= LEAST_INT8_DB if precision == "int8" else levels <= MOST_LEVELS
     found = {"available": True, "reason": why, "p999_levels": levels, "psnr_db": decibels, "p50_ms": p50_ms}
     return row | found | {"agrees": agrees}
+
+
+def _empty(backend: str, precision: str) -> dict[str, Any]:
+    told = {"backend": backend, "precision": precision, "available": False, "reason": ""}
+    return {**told, **dict.fromkeys(("p999_levels", "psnr_db", "p50_ms", "agrees"))}
 
 
 def _performed(

@@ -9,7 +9,7 @@ import pytest
 import understudy
 from engines.backends import BACKENDS
 from engines.errors import BadInput
-from training import engine_bench
+from training import bench_generators
 from training.config import GeneratorConfig
 from training.engine_bench import bench_engines
 from training.engine_page import performance_page, write_page
@@ -22,7 +22,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A real run of a generator that is small enough for a test."""
     small = {"light": GeneratorConfig(width=4, blocks=1)}
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(engine_bench, "GENERATORS", small)
+        patched.setattr(bench_generators, "GENERATORS", small)
         file = tmp_path_factory.mktemp("bench") / "engines.json"
         bench_engines(sizes=(64,), generators=("light",), runs=8, threads=1, json=file)
     return json.loads(file.read_text())
