@@ -13,7 +13,7 @@ from training.bench import PARTS, bench_train, dancer_pairs
 def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     folder = tmp_path_factory.mktemp("bench")
     pairs = dancer_pairs(folder / "pairs", 64, count=4).folder
-    bench_train(_config(), pairs, seconds=0.5, json=folder / "a.json", trace=folder / "a.txt")
+    bench_train(_config(), pairs, seconds=0.2, json=folder / "a.json", trace=folder / "a.txt")
     assert "aten::" in (folder / "a.txt").read_text()
     return json.loads((folder / "a.json").read_text())
 
