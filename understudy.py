@@ -98,6 +98,13 @@ def motion_extract(args: argparse.Namespace) -> int:
     return 0
 
 
+def wheels(args: argparse.Namespace) -> int:
+    from live.wheels import gather
+
+    gather(args.folder, args.extra)
+    return 0
+
+
 def bundles(args: argparse.Namespace) -> int:
     from engines.bundle import find_bundles, open_bundle
     from engines.measuring import table
@@ -431,6 +438,10 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
         metavar="KIND[:WHAT]",
         help="ndi, virtual-camera, spout or syphon; :figure keeps alpha",
     )
+    one.add_argument("--unattended", action="store_true", default=None, help="begin with whatever is there, and wait")
+    one.add_argument("--open-hours", metavar="HH:MM-HH:MM", help="dark outside these hours")
+    one.add_argument("--restart-at", metavar="HH:MM", help="end each day then, for the service to begin anew")
+    one.add_argument("--log-file", type=Path, metavar="FILE", help="what is logged, also there; 25 MB are kept")
     one.add_argument("--log", type=Path, metavar="SHOW.jsonl", help="write controls, poses and timing, for replay")
     one.add_argument("--chaos", action="store_true", help="break everything once and see whether pictures flow on")
 
@@ -475,6 +486,9 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--seconds", type=float, help="with --live: stop after this long; with --camera: of moves (30)")
     one.add_argument("--record", type=Path, metavar="FILE.mp4", help="with --live: write what is shown")
 
+    one = _command(commands, "wheels", wheels, "gather all that an installation without a network needs")
+    one.add_argument("folder", type=Path)
+    one.add_argument("--extra", action="append", default=[], help="an extra to include, for example ndi")
     one = _command(commands, "bundles", bundles, "list what can be played")
     one.add_argument("folders", type=Path, nargs="*", help="further folders to look in")
     one = _command(commands, "osc-docs", osc_docs, "write docs/osc.md and what goes with it")

@@ -54,6 +54,14 @@ class LiveOptions(BaseModel):
     """All of the picture with bars beside it, or all of the window with the picture cut; never stretched."""
     rate_hz: Annotated[float, Field(ge=1, le=240)] = 60.0
 
+    unattended: bool = False
+    """A camera that is not there yet is waited for; nothing that is missing keeps the show from beginning."""
+    open_hours: str = ""
+    """FROM-TO each day, as in 10:00-18:30; outside it is dark and nothing works. Empty is always."""
+    restart_at: str = ""
+    """At this time each day the show ends, for the service to begin it anew. Empty is never."""
+    log_file: Path | None = None
+    """What is logged, also into this file; five files of 5 MB are kept."""
     log: Path | None = None
     """Controls, poses and timing, to be performed again by `understudy replay`."""
     send: tuple[str, ...] = ()

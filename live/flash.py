@@ -18,8 +18,10 @@ from engines.images import Frame
 from engines.measuring import measured_header, percentiles, table, write_json
 from live.config import LiveOptions
 from live.gauges import Gauges
+from live.mailbox import Latest
 from live.pacing import Clock, Sleep, Tick
-from live.show import Doors, Show, on_stage, play
+from live.show import Doors, on_stage, play
+from live.sinks import Sink
 from live.sources import Captured, Source, SourceSpec
 
 CODE = 4
@@ -28,7 +30,6 @@ BITS = 7
 EVERY_S = 0.4
 CAMERA_HZ = 60.0
 SIDE = 256
-LONGEST_S = 2.0
 
 
 def coded(number: int, size: int = SIDE) -> Frame:
@@ -80,62 +81,46 @@ class WindowCamera:
 
 
 @dataclass
-class _Flasher:
-    """The last sink before the window: paints the code over the picture, and reads what the camera sees of it."""
+class _Flashing:
+    """Stands before the window: paints the code over what it is shown, and reads what the camera sees of it."""
 
+    window: Sink
+    frames: Latest[Captured]
     camera: WindowCamera | None
-    show_: Show | None = None
-    shown_s: dict[int, float] = field(default_factory=dict)
+    shown_s: float = 0.0
     seen_s: list[float] = field(default_factory=list)
     number: int = 0
     flashes: int = 0
+    is_seen: bool = True
     _due_s: float = 0.0
     _taken: int = 0
 
     def show(self, picture: Frame, tick: Tick) -> None:
-        if self.show_ is None:
-            return
-        self._look(self.show_)
-        if tick.time_s >= self._due_s:
+        self._look()
+        flashes = tick.time_s >= self._due_s
+        if flashes:
             self.number, self._due_s = (self.number + 1) % 2**BITS, tick.time_s + EVERY_S
-            self.flashes += 1
-        side = min(picture.shape[:2])
-        top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
-        picture[top : top + side, left : left + side] = coded(self.number, side)
-
-    def flipped(self, picture: Frame) -> None:
-        """After the window has shown it."""
-        self.shown_s.setdefault(self.flashes, time.perf_counter())
+        painted = picture.copy()
+        side = min(painted.shape[:2])
+        top, left = (painted.shape[0] - side) // 2, (painted.shape[1] - side) // 2
+        painted[top : top + side, left : left + side] = coded(self.number, side)
+        self.window.show(painted, tick)
+        if flashes:
+            self.shown_s, self.flashes, self.is_seen = time.perf_counter(), self.flashes + 1, False
         if self.camera:
-            self.camera.look_at(picture)
+            self.camera.look_at(painted)
 
-    def _look(self, show: Show) -> None:
-        post = show.frames.newest
-        if post is None or post.number == self._taken:
+    def _look(self) -> None:
+        post = self.frames.newest
+        if post is None or post.number == self._taken or self.is_seen:
             return
         self._taken = post.number
-        shown_s = self.shown_s.get(self.flashes)
-        if shown_s is None or decoded(post.value.frame) != self.number:
-            return
-        if len(self.seen_s) < self.flashes and post.value.captured_s - shown_s < LONGEST_S:
-            self.seen_s += [float("nan")] * (self.flashes - 1 - len(self.seen_s))
-            self.seen_s.append(post.value.captured_s - shown_s)
+        if decoded(post.value.frame) == self.number:
+            self.is_seen = True
+            self.seen_s.append(post.value.captured_s - self.shown_s)
 
     def close(self) -> None:
-        """Nothing is open."""
-
-
-class _After:
-    """A sink behind the window."""
-
-    def __init__(self, flasher: _Flasher) -> None:
-        self._flasher = flasher
-
-    def show(self, picture: Frame, _tick: Tick) -> None:
-        self._flasher.flipped(picture)
-
-    def close(self) -> None:
-        """Nothing is open."""
+        """The window is closed by the show."""
 
 
 def bench_latency(
@@ -155,7 +140,6 @@ def bench_latency(
     """
     header, gauges = measured_header(), Gauges(keeps_all=True)
     camera = WindowCamera() if source == "synthetic" else None
-    flasher = _Flasher(camera)
     options = LiveOptions(
         bundles=(bundle,) if bundle else (),
         source="dancer" if camera else source,
@@ -173,17 +157,18 @@ def bench_latency(
     def opened(spec: SourceSpec) -> Source:
         return camera or given.source(spec)
 
-    with on_stage(options, doors=replace(given, source=opened), gauges=gauges, sinks=[flasher]) as show:
-        flasher.show_ = show
-        show.sinks.append(_After(flasher))
+    with on_stage(options, doors=replace(given, source=opened), gauges=gauges) as show:
+        assert show.window is not None
+        flashing = _Flashing(show.window, show.frames, camera)
+        show.sinks[show.sinks.index(show.window)] = flashing
         play(show)
-    seen = [each for each in flasher.seen_s if np.isfinite(each)]
+    seen = flashing.seen_s
     if len(seen) < 3:
         raise Unavailable(
-            f"of {flasher.flashes} flashes the camera saw {len(seen)}: point it at the screen so that the blocks fill "
+            f"of {flashing.flashes} flashes the camera saw {len(seen)}: point it at the screen so that the blocks fill "
             "the middle of its picture, or measure with --source synthetic"
         )
-    figures = _figures(seen, flasher.flashes, gauges, camera is not None)
+    figures = _figures(seen, flashing.flashes, gauges, camera is not None)
     table(
         [{"stage": name, **value} for name, value in figures.items() if isinstance(value, dict)], title="bench latency"
     )

@@ -1,12 +1,13 @@
 """The live show: sources, threads, controls and sinks put together, and the loop of the main thread."""
 
+import logging
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -14,7 +15,7 @@ from typing import Any, Generic, TypeVar
 import cv2
 import numpy as np
 
-from engines.errors import BadInput
+from engines.errors import BadInput, Unavailable
 from engines.images import Frame
 from live.attract import Attract
 from live.choosing import Choosing
@@ -35,6 +36,7 @@ from live.overlay import Figures, Overlay
 from live.pacing import Clock, Tick, Ticks
 from live.pipeline import Capturing, FollowsPeople, Performed, Seen, StandIn, Tracking, TracksPeople
 from live.repertoire import Act, Repertoire, open_stand_in, playable
+from live.service import Absent, Watchman, clock_time, hours_of, log_to
 from live.sinks import Sink
 from live.sinks.geometry import Pins
 from live.sinks.keeper import Keeper
@@ -45,6 +47,8 @@ from live.sinks.window import Window
 from live.sources import Captured, Source, SourceSpec, open_source, source_spec
 from live.stages import Faults, Stage
 from live.telemetry import Telemetry
+from live.visitors import PATH as VISITOR
+from live.visitors import Visitors
 from live.watch import Watch
 
 T = TypeVar("T")
@@ -89,11 +93,13 @@ class Show:
     recorder: Recorder | None = None
     keeper: Keeper | None = None
     log: ShowLog | None = None
+    visitors: Visitors | None = None
     sinks: list[Sink] = field(default_factory=list)
     overlay: Overlay = field(default_factory=lambda: Overlay(time.perf_counter()))
     composer: Composer = field(default_factory=Composer)
     guidance: Guidance = field(default_factory=Guidance)
     looks: LooksInTurn = field(init=False)
+    watchman: Watchman = field(default_factory=Watchman)
     watch: Watch = field(init=False)
     outputs: Outputs = field(init=False)
 
@@ -192,8 +198,14 @@ def play(show: Show, now: Clock = time.perf_counter) -> None:
     for tick in Ticks(show.options.rate_hz, now):
         _take_keys(show, tick)
         controls = show.desk.tick(tick.time_s)  # once a tick: everything drawn below agrees on it
+        show.watchman.tick(tick.time_s)
+        if not show.watchman.is_open:
+            controls = replace(controls, blackout=1.0)
         show.looks.heed(controls, show.desk.receive, tick.time_s)
+        if show.visitors:
+            show.visitors.heed(controls, show.repertoire, tick.time_s)
         act = show.repertoire.on_stage(controls, tick.time_s)
+        act.is_awake = act.is_awake and show.watchman.is_open
         show.console.take_up(act, act.manifest)
         performed = act.performed.newest
         beside = show.repertoire.beside(controls, tick.time_s)
@@ -213,12 +225,14 @@ def play(show: Show, now: Clock = time.perf_counter) -> None:
                 *((other, post.value if post else None, share) for other, post, share in others),
             ]
             show.log.shown(tick.time_s, tick.time_s - last.tick_s, voices, controls, picture)
+        if show.visitors and (mirror := show.visitors.picture) is not None and not controls.panic:
+            picture = mirror
         show.outputs.show(picture, tick)
         if show.keeper:
             show.keeper.heed(controls, picture, tick.time_s)
         last.flipped(tick, now(), performed.value if performed else None, show.gauges)
         show.watch.look(show.counts(act), tick.time_s)
-        if show.stop.is_set() or tick.time_s >= end_s or show.source_stage.is_over:
+        if show.stop.is_set() or show.watchman.restarts or tick.time_s >= end_s or show.source_stage.is_over:
             return
 
 
@@ -271,9 +285,13 @@ def on_stage(
     gauges, doors = gauges or Gauges(), doors or Doors()
     with ExitStack() as stack:
         stack.callback(sys.setswitchinterval, switch_interval_s)
+        if options.log_file:
+            stack.callback(logging.getLogger().removeHandler, log_to(options.log_file))
         paths = doors.playable(options)
-        spec = source_spec(options.source, options.loop, options.camera_size, options.camera_fps)
-        source: _Reopened[Source] = _Reopened(lambda: doors.source(spec))
+        # Alone, a camera that is plugged in late must be found: the dancer is then only who dances meanwhile.
+        wanted = "0" if options.unattended and options.source == "auto" else options.source
+        spec = source_spec(wanted, options.loop, options.camera_size, options.camera_fps)
+        source: _Reopened[Source] = _Reopened(lambda: doors.source(spec), Absent if options.unattended else None)
         stack.callback(lambda: source.newest.close())
         console = Console(options, options.initial_controls(source.newest.is_mirror))
         faults = Faults(console.tell)
@@ -285,10 +303,13 @@ def on_stage(
         if log:
             stack.callback(log.close)
 
+        visitors = Visitors(frames, doors.masking_tracker, faults)
+        stack.callback(visitors.close)
+
         def begin(path: Path) -> Act:
             act = Act(
                 path,
-                lambda path: doors.stand_in(path, options),
+                lambda path: visitors.stand_in() if path == VISITOR else doors.stand_in(path, options),
                 doors.follower,
                 frames,
                 seen,
@@ -296,7 +317,7 @@ def on_stage(
                 faults,
                 gauges,
             )
-            if log:
+            if log and path != VISITOR:
                 log.begin(act, path)
                 act.prepared.tell, act.performed.tell = partial(log.prepared, act), partial(log.performed, act)
             return act
@@ -308,6 +329,11 @@ def on_stage(
             options, console, faults, gauges, frames, seen, source_stage, repertoire, lambda: source.newest.said
         )
         show.log = log
+        show.visitors = visitors
+        show.watchman = Watchman(
+            hours_of(options.open_hours) if options.open_hours else None,
+            clock_time(options.restart_at) if options.restart_at else None,
+        )
         show.is_mirror = lambda: source.newest.is_mirror
         show.composer = Composer(_backdrop(options.backdrop))
         _add_sinks(show, stack, sinks)
@@ -345,9 +371,14 @@ def _backdrop(path: Path | None) -> Frame | None:
 class _Reopened(Generic[T]):
     """Opened once before the show begins, so that its absence is said at once, and anew after each fault."""
 
-    def __init__(self, opened: Callable[[], T]) -> None:
+    def __init__(self, opened: Callable[[], T], absent: Callable[[Exception], T] | None = None) -> None:
         self._opened = opened
-        self.newest = opened()
+        try:
+            self.newest = opened()
+        except Unavailable as error:
+            if absent is None:
+                raise
+            self.newest = absent(error)
         self._is_taken = False
 
     def __call__(self) -> T:
@@ -402,6 +433,12 @@ def _tracker(options: LiveOptions) -> TracksPeople:
     return Tracker(pose_model(options.pose_model))
 
 
+def _masking_tracker() -> TracksPeople:
+    from engines.pose.tracker import Tracker
+
+    return Tracker(masks=True)
+
+
 def _follower(stand_in: StandIn) -> FollowsPeople:
     from engines.pose.follow import Follower
 
@@ -417,6 +454,7 @@ class Doors:
     tracker: Callable[[LiveOptions], TracksPeople] = _tracker
     follower: Callable[[StandIn], FollowsPeople] = _follower
     playable: Callable[[LiveOptions], list[Path]] = playable
+    masking_tracker: Callable[[], TracksPeople] = _masking_tracker
 
 
 @contextmanager

@@ -9,6 +9,8 @@ SILENT_S = 3.0
 RENEW_S = 6.0
 """A part that hangs for so long is left to itself and begun anew; each time it takes twice as long until the next."""
 LONGEST_RENEW_S = 120.0
+FIRST_RENEW_S = 90.0
+"""Before its first piece of work a part on a slow machine is not disturbed for so long."""
 FIRST_S = 15.0
 """Before its first piece of work a part may be opening a camera or making the pose model."""
 
@@ -34,9 +36,10 @@ class Watch:
 
     def _renew_when_due(self, part: str, now_s: float) -> None:
         since_s = self._seen[part][1]
-        due_s, wait_s = self._renewals.get(part, (since_s + RENEW_S, 2 * RENEW_S))
+        begins_s = since_s + (RENEW_S if self._seen[part][0] else FIRST_RENEW_S)
+        due_s, wait_s = self._renewals.get(part, (begins_s, 2 * RENEW_S))
         if due_s < since_s:  # it worked in the meantime
-            due_s, wait_s = since_s + RENEW_S, 2 * RENEW_S
+            due_s, wait_s = begins_s, 2 * RENEW_S
         if now_s >= due_s:
             self._renew(part)
             due_s, wait_s = now_s + wait_s, min(2 * wait_s, LONGEST_RENEW_S)
