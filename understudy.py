@@ -14,6 +14,8 @@ from engines.errors import BadInput, UnderstudyError
 
 Command = Callable[[argparse.Namespace], int]
 
+LEAST_SIDE, MOST_SIDE = 16, 8192
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand. 0 went well, 1 to 3 are an `UnderstudyError` (its `exit_code`), 130 is Ctrl-C."""
@@ -88,9 +90,10 @@ def motion_record(args: argparse.Namespace) -> int:
 
 
 def motion_extract(args: argparse.Namespace) -> int:
-    from engines.pose.motion import extracted_motion
+    from engines.pose.motion import extracted_motion, writable
     from engines.progress import bar
 
+    writable(args.out)  # before minutes of tracking, not after
     with bar(f"tracking {args.video}") as progress:
         motion = extracted_motion(args.video, progress=progress)
     motion.save(args.out)
@@ -109,6 +112,9 @@ def bundles(args: argparse.Namespace) -> int:
     from engines.bundle import find_bundles, open_bundle
     from engines.measuring import table
 
+    for folder in args.folders:
+        if not folder.exists():
+            raise BadInput(f"{folder}: there is no such folder to look for bundles in; leave it out or name another")
     rows = []
     for path in find_bundles(args.folders):
         try:
@@ -370,7 +376,21 @@ def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
     if not (width.isdigit() and height.isdigit()):
         raise argparse.ArgumentTypeError(f"{text!r} is no size: write WIDTHxHEIGHT, for example 1280x720")
+    if not all(LEAST_SIDE <= int(side) <= MOST_SIDE for side in (width, height)):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is out of range: each side is {LEAST_SIDE} to {MOST_SIDE}, for example 1280x720"
+        )
     return int(height), int(width)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is out of range: choose from 0 to 1, for example 0.5")
+    return share
 
 
 def _place(text: str) -> tuple[int, int]:
@@ -452,9 +472,9 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--size", type=_size, metavar="WxH", help="output size; the room is never stretched")
     one.add_argument("--side-by-side", action="store_true", help="source | skeleton | performer")
     one.add_argument(
-        "--retarget", type=float, default=1.0, help="0 keeps the driver's proportions, 1 the learned dancer's"
+        "--retarget", type=_share, default=1.0, help="0 keeps the driver's proportions, 1 the learned dancer's"
     )
-    one.add_argument("--smoothing", type=float, default=0.5, help="0 none, 1 much")
+    one.add_argument("--smoothing", type=_share, default=0.5, help="0 none, 1 much")
     one.add_argument("--mirror", action="store_true")
     one.add_argument("--backend", default="auto")
     one.add_argument("--precision", default="auto")

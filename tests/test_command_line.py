@@ -47,3 +47,27 @@ def test_a_size_is_read_as_width_by_height_and_kept_as_height_width() -> None:
 def test_a_bundle_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert understudy.main(["check", str(tmp_path / "nobody")]) == 2
     assert "nobody" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["0x0", "0x720", "1280x8", "99999x99999"])
+def test_a_size_out_of_range_is_refused_with_the_range(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="16 to 8192"):
+        understudy._size(text)
+
+
+@pytest.mark.parametrize("text", ["5", "-0.1", "nan", "much"])
+def test_a_share_out_of_range_is_refused_and_not_clamped(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="from 0 to 1"):
+        understudy._share(text)
+
+
+def test_a_folder_of_bundles_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert understudy.main(["bundles", str(tmp_path / "nowhere")]) == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_where_a_motion_goes_is_asked_before_the_tracking(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    absent = tmp_path / "absent.mp4"  # would be the complaint if tracking had begun
+    assert understudy.main(["motion", "extract", str(absent), "--out", str(tmp_path / "file" / "m.npz")]) == 2
+    assert "cannot be written" in capsys.readouterr().err

@@ -111,6 +111,17 @@ def _fault(landmarks: NDArray[Any], times: NDArray[Any]) -> str:
     return ""
 
 
+def writable(path: Path) -> None:
+    """Whether a motion can be written to `path`, asked before the dance. Raises BadInput when it cannot."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
+        partial.unlink()
+    except OSError as error:
+        raise BadInput(f"The motion cannot be written to {path} ({error.strerror or error}).") from error
+
+
 def extracted_motion(video: Path, progress: Progress = silent, tracker: Tracker | None = None) -> Motion:
     """The motion of the one person followed in `video`, at the clip's own rate.
 
