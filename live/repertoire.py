@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -125,6 +126,8 @@ class Repertoire:
         self._controls = Controls()
         self._coming: Future[Act] | None = None
         self._fresh = Fresh()
+        self._called: deque[Path] = deque()
+        self._dismissed: Path | None = None
         self._other_coming: Future[Act] | None = None
         self._leaving: Act | None = None
         self._entered_s = 0.0
@@ -141,9 +144,12 @@ class Repertoire:
         """The act to show in this tick. Starts loading when the controls ask for another; never waits."""
         self._call_other(controls)
         if self._coming is None:
+            self._let_go()
             wanted = self._wanted(self._controls, controls)
             self._controls = controls  # what is asked while another one comes on is taken up after that
-            if wanted and wanted != self.act.path:
+            if self._called:
+                self._coming = self._load(self._called.popleft())
+            elif wanted and wanted != self.act.path:
                 self._coming = self._load(wanted)
             elif self._fresh.is_newer(self.act.path, self.act.stamp, now_s):
                 self._coming = self._load(self.act.path)
@@ -163,6 +169,26 @@ class Repertoire:
             self._retire(self._leaving)
             self._leaving = None
         return seen
+
+    def call(self, path: Path) -> None:
+        """Bring on somebody who may not be in the row yet; from any thread."""
+        self._dismissed = None
+        if path not in self._paths:
+            self._paths.append(path)
+        self._called.append(path)
+
+    def dismiss(self, path: Path) -> None:
+        """Take somebody out of the row; if they are on stage the next one follows, if there is one."""
+        self._dismissed = path
+
+    def _let_go(self) -> None:
+        path = self._dismissed
+        if path is None or path not in self._paths:
+            return
+        if self.act.path != path:
+            self._paths.remove(path)
+        elif len(self._paths) > 1 and not self._called:
+            self._called.append(self._after(1))
 
     def close(self) -> None:
         for act in (self._leaving, self.other):

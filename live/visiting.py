@@ -5,14 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from engines.images import Frame, resized
-from engines.pose.lesson import lesson
-from engines.pose.puppet import BuiltInDancer
 from engines.pose.tracker import Tracker
 from live.config import LiveOptions
+from live.leading import COUNTDOWN_S, Leading
 from live.look import flipped
 from live.pacing import Clock, Tick
 from live.pipeline import StandIn, TimedEngine, TracksPeople
@@ -21,9 +16,7 @@ from live.sinks.window import Window
 from live.sources import Source, source_spec
 from live.visitor import FORGET_S, FPS, NAME, Visit
 
-COUNTDOWN_S = 3.0
-Show = Callable[[Frame], bool]
-"""Shows one picture to the visitor; False when they want to leave."""
+UNSEEN = {"record": None, "sheet": None, "log": None}
 
 
 def learn_visitor(
@@ -50,7 +43,7 @@ def learn_visitor(
     visit.learn(time.monotonic(), size=size, keep=keep)
     left_s = min(options.seconds or FORGET_S, FORGET_S)
     # Nothing of a visitor is kept by the show either: no movie of the last half minute on a key.
-    unseen = options.model_copy(update={"bundles": (Path(NAME),), "seconds": left_s, "keep_s": 0.0})
+    unseen = options.model_copy(update={"bundles": (Path(NAME),), "seconds": left_s, "keep_s": 0.0, **UNSEEN})
     try:
         return perform(unseen, replace(doors, stand_in=_from_memory(visit), playable=lambda _: [Path(NAME)]))
     finally:
@@ -90,38 +83,6 @@ def captured(
         follows.close()
         if window:
             window.close()
-
-
-class Leading:
-    """What a visitor sees: themselves as in a mirror, the built-in dancer who leads, and what is still missing."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._dancer = BuiltInDancer((360, 300), dance=lesson(seconds))
-
-    def picture(self, mirror: Frame, visit: Visit, at_s: float) -> Frame:
-        """`at_s` seconds into the moves; before 0 it counts down."""
-        picture = mirror.copy()
-        height, width = picture.shape[:2]
-        high = height * 2 // 5
-        leader = resized(flipped(self._dancer.frame_at(max(at_s, 0.0))), (high, high * 5 // 6))
-        picture[:high, width - leader.shape[1] :] = leader
-        radius = max(8, height // 9)
-        center = (radius * 3 // 2, radius * 3 // 2)
-        visit.coverage.draw_ring(picture, center, radius)
-        number = np.ceil(-at_s) if at_s < 0 else np.ceil(self._seconds - at_s)
-        _write(picture, f"{number:.0f}", center, height / 300)
-        missing = visit.coverage.missing
-        if at_s > self._seconds / 2 and missing:
-            _write(picture, missing[0], (width // 2, height - height // 12), height / 500)
-        return picture
-
-
-def _write(picture: Frame, text: str, center: tuple[int, int], scale: float) -> None:
-    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, scale, 2)
-    at = (center[0] - width // 2, center[1] + height // 2)
-    for color, thick in (((0, 0, 0), 5), ((255, 255, 255), 2)):
-        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_DUPLEX, scale, color, thick, cv2.LINE_AA)
 
 
 def _from_memory(visit: Visit) -> Callable[[Path, LiveOptions], StandIn]:

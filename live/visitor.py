@@ -116,11 +116,15 @@ class Visit:
 
     def bundle(self, now_s: float, forget_s: float = FORGET_S) -> Bundle:
         """Who performs. Raises `BadInput` when the visitor is forgotten, by request or because the time is up."""
-        if self._bundle is not None and now_s - self._learned_s >= forget_s:
+        if self.is_due(now_s, forget_s):
             self.forget()
         if self._bundle is None:
             raise BadInput("This visitor is forgotten; capture them again.")
         return self._bundle
+
+    def is_due(self, now_s: float, forget_s: float = FORGET_S) -> bool:
+        """Whether the time is up for whoever performs."""
+        return self._bundle is not None and now_s - self._learned_s >= forget_s
 
     def forget(self) -> None:
         """At once: frames, landmarks and performer."""

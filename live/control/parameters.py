@@ -318,6 +318,10 @@ class Controls:
     zone_near: float = _control(
         "slider", "/zone/near", 1.0, "people count whose feet are higher than this", is_rig=True
     )
+    visitor_capture: int = _control(
+        "trigger", "/visitor/capture", 0, "half a minute of moves at the camera, then the visitor's own performer"
+    )
+    visitor_forget: int = _control("trigger", "/visitor/forget", 0, "forget the visitor at once, captured or on stage")
     guidance: bool = _control(
         "switch", "/guidance", True, "tell people in front of a camera what to do to be seen whole", is_rig=True
     )

@@ -82,3 +82,26 @@ def test_what_is_no_clip_is_said_before_the_show(tmp_path: Path) -> None:
 
     with pytest.raises(VideoError, match="no picture can be read"):
         learn_live(text, tmp_path / "out", LiveOptions(), perform=never)
+
+
+def _until(repertoire: Repertoire, title: str) -> None:
+    until, now_s = time.monotonic() + 20, 0.0
+    while repertoire.act.manifest.title != title and time.monotonic() < until:
+        now_s += 1
+        repertoire.on_stage(Controls(), now_s)
+        time.sleep(0.01)
+    assert repertoire.act.manifest.title == title
+
+
+def test_somebody_can_be_called_on_stage_and_dismissed(tmp_path: Path) -> None:
+    repertoire = Repertoire([written(tmp_path / "a", "resident")], begun, Faults())
+    guest = written(tmp_path / "b", "guest")
+    repertoire.call(guest)
+    _until(repertoire, "guest")
+    assert repertoire.names == ["a", "b"]
+    repertoire.dismiss(guest)
+    _until(repertoire, "resident")
+    repertoire.on_stage(Controls(), 99.0)
+    repertoire.on_stage(Controls(), 100.0)
+    assert repertoire.names == ["a"]
+    repertoire.close()

@@ -15,8 +15,9 @@ from engines.pose.tracker import Tracked
 from engines.scene import Scene
 from live.config import LiveOptions
 from live.coverage import ENOUGH, MOVES, Coverage
+from live.leading import COUNTDOWN_S, Leading
 from live.sources import Captured
-from live.visiting import COUNTDOWN_S, Leading, captured
+from live.visiting import captured
 from live.visitor import FORGET_S, FPS, Remembered, Visit
 from tests.fakes_atlas import SIZE, PaintedTracker, dancing, painted_clip
 
