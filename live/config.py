@@ -39,6 +39,9 @@ class LiveOptions(BaseModel):
     camera_size: Dimensions = (720, 1280)
     camera_fps: Annotated[float, Field(gt=0, le=240)] = 30.0
 
+    camera_lock: bool = False
+    """Exposure and white balance stay as the camera finds them in its first seconds."""
+
     headless: bool = False
     seconds: Annotated[float, Field(gt=0)] | None = None
     fullscreen: bool = False

@@ -290,7 +290,7 @@ def on_stage(
         paths = doors.playable(options)
         # Alone, a camera that is plugged in late must be found: the dancer is then only who dances meanwhile.
         wanted = "0" if options.unattended and options.source == "auto" else options.source
-        spec = source_spec(wanted, options.loop, options.camera_size, options.camera_fps)
+        spec = source_spec(wanted, options.loop, options.camera_size, options.camera_fps, options.camera_lock)
         source: _Reopened[Source] = _Reopened(lambda: doors.source(spec), Absent if options.unattended else None)
         stack.callback(lambda: source.newest.close())
         console = Console(options, options.initial_controls(source.newest.is_mirror))

@@ -44,16 +44,23 @@ class SourceSpec:
     loop: bool = False
     camera_size: Size = (720, 1280)
     camera_fps: float = 30.0
+    camera_locked: bool = False
 
 
-def source_spec(text: str, loop: bool = False, camera_size: Size = (720, 1280), camera_fps: float = 30.0) -> SourceSpec:
+def source_spec(
+    text: str,
+    loop: bool = False,
+    camera_size: Size = (720, 1280),
+    camera_fps: float = 30.0,
+    camera_locked: bool = False,
+) -> SourceSpec:
     """Understands `auto`, `dancer`, `puppet:MOTION.npz`, a motion, a video file, a folder of pictures, a camera number,
     name or device path, an RTSP or HTTP address, `ndi` or `ndi:NAME`.
 
     Raises `BadInput` for a file that is not there.
     """
     kind, name = _kind_of(text)
-    return SourceSpec(kind, name, loop, camera_size, camera_fps)
+    return SourceSpec(kind, name, loop, camera_size, camera_fps, camera_locked)
 
 
 def open_source(spec: SourceSpec) -> Source:
@@ -96,7 +103,7 @@ def _camera(spec: SourceSpec) -> Source:
     from live.sources.camera import Camera
     from live.sources.guarded import Guarded
 
-    return Guarded(lambda: Camera(spec.name, spec.camera_size, spec.camera_fps))
+    return Guarded(lambda: Camera(spec.name, spec.camera_size, spec.camera_fps, locked=spec.camera_locked))
 
 
 def _network(spec: SourceSpec) -> Source:

@@ -21,6 +21,8 @@ PROBE_FRAMES = 12
 PROBE_S = 2.5
 """A camera may take a second to give its first frame; one that gives none in this time gives none."""
 LOST_S = 1.5
+SETTLE_S = 3.0
+"""A camera finds its exposure in this time; then it may be locked."""
 GOOD_ENOUGH = 0.75
 
 
@@ -30,6 +32,7 @@ class Capture(Protocol):
     def isOpened(self) -> bool: ...
     def read(self) -> tuple[bool, NDArray[np.uint8] | None]: ...
     def get(self, key: int) -> float: ...
+    def set(self, key: int, value: float) -> bool: ...
     def release(self) -> None: ...
 
 
@@ -79,12 +82,19 @@ class Camera:
     is_mirror = True
 
     def __init__(
-        self, name: str, size: Size, fps: float, opened: Opened = _opened, now: Clock = time.perf_counter
+        self,
+        name: str,
+        size: Size,
+        fps: float,
+        opened: Opened = _opened,
+        now: Clock = time.perf_counter,
+        locked: bool = False,
     ) -> None:
         self._now, self._name = now, name
         self._rate = Rate()
         target = _target(name)
         self._capture, self.said = self._negotiated(target, size, fps, opened)
+        self._lock_at_s = now() + SETTLE_S if locked else float("inf")
 
     def read(self) -> Captured:
         """The next frame; `SourceLost` when none came for a while."""
@@ -93,10 +103,22 @@ class Camera:
             there, image = self._capture.read()
             now_s = self._now()
             if there and image is not None:
+                if now_s >= self._lock_at_s:
+                    self._lock()
                 return Captured(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), now_s)
             if now_s - since_s > LOST_S:
                 raise SourceLost(f"camera {self._name} stopped giving frames: is it still plugged in?")
             time.sleep(0.01)
+
+    def _lock(self) -> None:
+        """Exposure and white balance stay as the camera has found them, so that nothing pumps when somebody moves."""
+        self._lock_at_s = float("inf")
+        by_hand = 0.25 if sys.platform == "win32" else 1.0  # DirectShow and V4L2 count differently
+        taken = [
+            self._capture.set(cv2.CAP_PROP_AUTO_EXPOSURE, by_hand),
+            self._capture.set(cv2.CAP_PROP_AUTO_WB, 0),
+        ]
+        self.said += ", locked" if all(taken) else ", cannot be locked by this driver"
 
     def close(self) -> None:
         self._capture.release()

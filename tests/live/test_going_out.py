@@ -1,0 +1,288 @@
+"""What leaves the show: alpha kept, snapshots, the last seconds, pinned corners, other programs."""
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from engines.errors import BadInput, Unavailable
+from engines.images import Frame, Size
+from live.control.parameters import Controls
+from live.pacing import Tick
+from live.sinks.geometry import Pins, pinned, rotated
+from live.sinks.keeper import Keeper
+from live.sinks.recorder import Movie, Recorder
+from live.sinks.sending import SENDERS, Sending, send_spec
+from live.sources import open_source, source_spec
+from live.sources.network import without_password
+from live.sources.reels import ImagesReel
+
+
+def _tick(number: int) -> Tick:
+    return Tick(number, number / 30, 0.0, 0)
+
+
+def _figure() -> Frame:
+    figure = np.zeros((64, 96, 4), np.uint8)
+    figure[10:50, 20:60] = (220, 60, 20, 255)
+    figure[50:60, 20:60] = (220, 60, 20, 128)
+    return figure
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".webm"])
+def test_a_movie_keeps_the_figures_alpha(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"figure{suffix}"
+    recorder = Recorder(path, waiting=100, cutout=_figure)
+    for number in range(10):
+        recorder.show(np.zeros((64, 96, 3), np.uint8), _tick(number))
+    recorder.close()
+    with av.open(str(path)) as movie:
+        stream = movie.streams.video[0]
+        if suffix == ".webm":  # FFmpeg's own VP9 decoder leaves the alpha out
+            decoder = av.CodecContext.create("libvpx-vp9", "r")
+            frame = next(frame for packet in movie.demux(stream) if packet.size for frame in decoder.decode(packet))
+        else:
+            frame = next(movie.decode(video=0))
+        seen = frame.to_ndarray(format="rgba").astype(int)
+    assert np.abs(seen[30, 40] - (220, 60, 20, 255)).max() <= 8
+    assert abs(seen[55, 40, 3] - 128) <= 6
+    assert seen[2, 2, 3] <= 2
+
+
+def test_a_disk_that_fills_up_ends_the_recording_and_is_told(tmp_path: Path) -> None:
+    class Full(Movie):
+        def write(self, _picture: Frame, _time_s: float) -> None:
+            raise OSError(28, "No space left on device")
+
+    recorder = Recorder(tmp_path / "out.mp4", made=Full)
+    for number in range(20):
+        recorder.show(np.zeros((64, 96, 3), np.uint8), _tick(number))
+    recorder.close()
+    assert recorder.fault is not None
+    assert "No space left" in recorder.fault
+
+
+def _until(done: object, longest_s: float = 10.0) -> None:
+    end_s = time.monotonic() + longest_s
+    while not done():  # type: ignore[operator]
+        assert time.monotonic() < end_s, "it did not happen"
+        time.sleep(0.01)
+
+
+def test_a_snapshot_keeps_the_alpha_and_is_taken_once(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path, 0.0, cutout=_figure)
+    picture = np.zeros((64, 96, 3), np.uint8)
+    for number, pressed in enumerate([0, 1, 1, 1]):
+        keeper.heed(Controls(snapshot=pressed), picture, number / 60)
+    keeper.close()
+    (path,) = tmp_path.iterdir()
+    kept = cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), cv2.COLOR_BGRA2RGBA)
+    assert np.array_equal(kept, _figure())
+
+
+def test_the_last_seconds_are_kept_on_a_key_and_no_more_of_them(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path, 2.0)
+    for number in range(300):
+        level = np.full((64, 96, 3), number * 255 // 300, np.uint8)
+        _until(lambda: keeper._jobs.empty())
+        keeper.show(level, _tick(number))
+    keeper.heed(Controls(), level, 10.0)
+    keeper.heed(Controls(keep=1), level, 10.1)
+    keeper.close()
+    (path,) = tmp_path.iterdir()
+    with av.open(str(path)) as movie:
+        levels = [float(frame.to_ndarray(format="rgb24").mean()) for frame in movie.decode(video=0)]
+    assert len(levels) == pytest.approx(31, abs=2)
+    assert levels[0] == pytest.approx(240 * 255 / 300, abs=6)
+
+
+def test_a_folder_that_cannot_be_written_costs_a_snapshot_and_not_the_show(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    keeper = Keeper(tmp_path / "file" / "kept", 0.0)
+    keeper.heed(Controls(), np.zeros((4, 4, 3), np.uint8), 0.0)
+    keeper.heed(Controls(snapshot=1), np.zeros((4, 4, 3), np.uint8), 0.1)
+    keeper.close()
+    assert keeper.fault is not None
+
+
+# The wall ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_dragged_corner_moves_that_corner_of_the_picture_and_is_kept(tmp_path: Path) -> None:
+    pins = Pins(tmp_path / "corners.json")
+    pins.is_open = True
+    window = (100, 200)
+    pins.press((2, 2), window)
+    pins.move((40, 20), window)
+    pins.release()
+    made = pinned(np.full((*window, 3), 255, np.uint8), pins.corners)
+    assert not made[5, 10].any()
+    assert made[95, 195].all()
+    assert np.allclose(Pins(tmp_path / "corners.json").corners[0], (0.2, 0.2))
+
+
+def test_corners_that_would_fold_the_picture_are_not_taken() -> None:
+    pins = Pins()
+    pins.is_open = True
+    pins.press((0, 0), (100, 100))
+    pins.move((99, 99), (100, 100))
+    assert pins.is_straight
+
+
+def test_corners_are_not_moved_by_accident() -> None:
+    pins = Pins()
+    pins.press((0, 0), (100, 100))
+    pins.move((30, 30), (100, 100))
+    assert pins.is_straight
+
+
+@pytest.mark.parametrize("text", ["", "{}", json.dumps({"corners": [[0, 0], [1, 1], [0, 1], [1, 0]]}), "[1"])
+def test_damaged_corners_are_straight(tmp_path: Path, text: str) -> None:
+    (tmp_path / "corners.json").write_text(text)
+    assert Pins(tmp_path / "corners.json").is_straight
+
+
+def test_quarter_turns_go_clockwise() -> None:
+    picture = np.zeros((2, 3, 3), np.uint8)
+    picture[0, 0] = 255
+    assert rotated(picture, 90)[0, 1].all()
+    assert rotated(picture, 180)[1, 2].all()
+    assert rotated(picture, 270)[2, 0].all()
+
+
+# Other programs ------------------------------------------------------------------------------------------------------
+
+
+class _Heard:
+    def __init__(self, size: Size) -> None:
+        self.size = size
+        self.pictures: list[Frame] = []
+
+    def send(self, picture: Frame) -> None:
+        self.pictures.append(picture)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_what_is_sent_has_alpha_and_is_opaque_where_there_was_none() -> None:
+    heard: list[_Heard] = []
+
+    def opened(size: Size) -> _Heard:
+        heard.append(_Heard(size))
+        return heard[-1]
+
+    sink = Sending("ndi", opened, lambda picture: picture)
+    sink.show(np.full((8, 9, 3), 7, np.uint8), _tick(0))
+    _until(lambda: heard and heard[0].pictures)
+    sink.show(_figure(), _tick(1))
+    _until(lambda: len(heard) == 2 and heard[1].pictures)
+    sink.close()
+    assert heard[0].size == (8, 9)
+    assert heard[0].pictures[0][0, 0].tolist() == [7, 7, 7, 255]
+    assert np.array_equal(heard[1].pictures[0], _figure())
+
+
+def test_a_receiver_that_hangs_never_holds_up_the_show() -> None:
+    release = threading.Event()
+
+    class Hanging(_Heard):
+        def send(self, _picture: Frame) -> None:
+            release.wait()
+
+    sink = Sending("ndi", Hanging, lambda picture: picture)
+    start_s = time.monotonic()
+    for number in range(100):
+        sink.show(np.zeros((8, 8, 3), np.uint8), _tick(number))
+    assert time.monotonic() - start_s < 2
+    release.set()
+    sink.close()
+
+
+def test_a_program_that_cannot_be_reached_is_told_in_a_sentence() -> None:
+    def opened(_size: Size) -> _Heard:
+        raise Unavailable("Spout exists on Windows only: use ndi here")
+
+    sink = Sending("spout", opened, lambda picture: picture)
+    sink.show(np.zeros((8, 8, 3), np.uint8), _tick(0))
+    _until(lambda: sink.fault)
+    assert sink.fault == "Spout exists on Windows only: use ndi here"
+    sink.close()
+
+
+@pytest.mark.parametrize("kind", ["spout", "syphon"])
+def test_what_exists_on_another_system_only_says_so(kind: str) -> None:
+    with pytest.raises(Unavailable, match=r"only|needs the package"):
+        SENDERS[kind]((8, 8), "understudy")
+
+
+@pytest.mark.parametrize("text", ["ndi:nonsense", "telepathy", ":figure"])
+def test_a_way_out_that_is_none_is_refused_with_those_that_are(text: str) -> None:
+    with pytest.raises(BadInput, match="virtual-camera"):
+        send_spec(text)
+
+
+NDI_SENDER = """
+import sys, time
+import numpy as np
+from live.sinks.sending import NdiSender
+sender, picture = NdiSender((48, 64), "understudy test"), np.zeros((48, 64, 4), np.uint8)
+picture[...] = (200, 40, 20, 128)
+end_s = time.monotonic() + 30
+while time.monotonic() < end_s:
+    sender.send(picture)
+    time.sleep(1 / 30)
+"""
+
+
+@pytest.mark.slow
+def test_ndi_arrives_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import subprocess
+    import sys
+
+    pytest.importorskip("cyndilib", reason="NDI needs the package cyndilib")
+    config = {"ndi": {"networks": {"ips": "127.0.0.1"}, "machinename": "understudytest"}}
+    (tmp_path / "ndi-config.v1.json").write_text(json.dumps(config))
+    monkeypatch.setenv("NDI_CONFIG_DIR", str(tmp_path))
+    sender = subprocess.Popen([sys.executable, "-c", NDI_SENDER], cwd=Path(__file__).parents[2])
+    try:
+        source = open_source(source_spec("ndi:understudy test"))
+        captured = source.read()
+        source.close()
+    finally:
+        sender.kill()
+        sender.wait()
+    assert captured is not None
+    assert np.abs(captured.frame[20, 30].astype(int) - (200, 40, 20)).max() <= 8  # NDI compresses
+
+
+# In ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_of_pictures_is_a_source(tmp_path: Path) -> None:
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((20, 30, 3), 50 * number, np.uint8))
+    spec = source_spec(str(tmp_path))
+    assert spec.kind == "images"
+    moments = list(ImagesReel(tmp_path).moments())
+    assert [int(moment.drawn().mean()) for moment in moments] == [0, 50, 100]
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no picture"):
+        ImagesReel(tmp_path)
+
+
+def test_a_network_camera_is_asked_for_by_its_address_and_never_shown_with_its_password() -> None:
+    assert source_spec("rtsp://user:secret@10.0.0.9/stream").kind == "network"
+    assert without_password("rtsp://user:secret@10.0.0.9/a@b") == "rtsp://10.0.0.9/a@b"
+
+
+def test_a_network_camera_that_does_not_answer_is_said() -> None:
+    with pytest.raises(Unavailable, match="no stream answers"):
+        open_source(source_spec("http://127.0.0.1:9/nothing.mjpg"))
