@@ -61,6 +61,8 @@ def test_the_command_line_loads_nothing_before_it_is_asked() -> None:
         ["compare"],
         ["costume", "render"],
         ["bench", "live"],
+        ["bench", "osc"],
+        ["osc-docs"],
         ["bench", "train"],
         ["bench", "instant"],
         ["bench", "engines"],

@@ -512,7 +512,8 @@ def _random_packets(count: int, seed: int) -> Iterator[bytes]:
         elif kind == 3:
             packet = bytearray(bundle(bytes(packet), chance.randbytes(chance.randrange(0, 16) * 4)))
         elif kind == 4:
-            packet[8:8] = struct.pack(">i", chance.choice([-4, 0, 3, 2**31 - 1, -(2**31)]))
+            at = 16 if packet.startswith(b"#bundle") else 8
+            packet[at : at + 4] = struct.pack(">i", chance.choice([-4, 0, 3, 2**31 - 1, -(2**31)]))
         yield bytes(packet)
 
 
