@@ -49,7 +49,7 @@ class Act:
         self.stamp = stamp_of(path)
         self.is_awake = True
         """A performer that nobody sees costs nothing: it is asleep."""
-        self._gauges = gauges
+        self._gauges, self._faults = gauges, faults
         self._stand_in = opened(path)
         self._is_fresh = True
         self.manifest = self._stand_in.performer.manifest
@@ -96,6 +96,12 @@ class Act:
     def renew_engine(self) -> None:
         """The engine hangs: go on with another."""
         self._stages[1].renew()
+
+    def retire(self) -> None:
+        """Close while the show goes on: what was broken in it is broken no more."""
+        self.close()
+        for stage in self._stages:
+            self._faults.clear(stage.name)
 
     def close(self) -> None:
         """Stop both threads, waiting a little for each."""
@@ -266,7 +272,7 @@ class Repertoire:
 
     @staticmethod
     def _retire(act: Act) -> None:
-        threading.Thread(target=act.close, name="retiring", daemon=True).start()
+        threading.Thread(target=act.retire, name="retiring", daemon=True).start()
 
 
 def playable(options: LiveOptions) -> list[Path]:
