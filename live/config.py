@@ -70,8 +70,8 @@ class LiveOptions(BaseModel):
     send: tuple[str, ...] = ()
     """To other programs: KIND or KIND:WHAT, as in ndi:figure."""
     record: Path | None = None
-    keep_s: Annotated[float, Field(ge=0, le=600)] = 30.0
-    """So much of the past can be kept as a movie on a key; 0 remembers nothing."""
+    keep_s: Annotated[float, Field(ge=0, le=600)] | None = None
+    """So much of the past can be kept as a movie on a key; 0 remembers nothing, None is 30 s where a core is spare."""
     keep_folder: Path = Path("kept")
     """Where snapshots and kept movies go."""
     record_fps: Annotated[float, Field(gt=0, le=120)] = 30.0

@@ -27,8 +27,9 @@ def learn_live(clip: Path, out: Path, options: LiveOptions, *, size: int = 512, 
     Returns the show's exit code; whoever leaves the show ends the learning. Raises VideoError when nothing of the clip
     can be learned from.
     """
-    if perform is None:
-        from live.show import perform
+    from live.show import perform as performed
+
+    perform = perform or performed
     open_clip(clip)  # what cannot be read is said at once, not by the other process
     learner = Learner(clip, out, size)
     try:

@@ -25,6 +25,7 @@ class Latest(Generic[T]):
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._post: Post[T] | None = None
+        self._taken = 0
         self.tell: Callable[[T], object] | None = None
         """Hears every value before any reader can, in the writer's thread; so it must be quick."""
 
@@ -53,5 +54,16 @@ class Latest(Generic[T]):
         The values that this reader missed are `post.number - number - 1`.
         """
         with self._condition:
-            self._condition.wait_for(lambda: self.count > number, timeout_s)
-            return self._post if self.count > number else None
+            if not self._condition.wait_for(lambda: self.count > number, timeout_s):
+                return None
+            self._taken = self.count
+            self._condition.notify_all()
+            return self._post
+
+    def until_taken(self, timeout_s: float) -> None:
+        """Return when some reader has taken the newest value, or after `timeout_s`.
+
+        For a writer whose work would be thrown away: what it makes then is made of the newest there is.
+        """
+        with self._condition:
+            self._condition.wait_for(lambda: self._taken >= self.count, timeout_s)

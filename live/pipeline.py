@@ -114,6 +114,11 @@ class Performs(Protocol):
     def close(self) -> None: ...
 
 
+UNHURRIED_S = 0.008
+"""So long a part waits for its last value to be taken before it makes another, so that what it makes is of the newest
+frame. Measured on 2 cores with the Firebird: 50 pictures a second with 8 ms, 47 with none, 39 with 30 ms."""
+
+
 class Capturing:
     """Reads a source into a mailbox."""
 
@@ -154,6 +159,7 @@ class Tracking:
         self._last: Captured | None = None
 
     def step(self) -> bool:
+        self._out.until_taken(UNHURRIED_S)
         controls = self._read_controls()
         post = self._frames.after(self._seen, ALONE_S if self._attract.is_idle else PATIENCE_S)
         if post is None:
@@ -229,6 +235,7 @@ class Preparing:
         """The performer belongs to the act, not to this part."""
 
     def _step_with_pose(self, performer: Performs) -> bool:
+        self._out.until_taken(UNHURRIED_S)
         post = self._seen.after(self._taken, PATIENCE_S)
         if post is None:
             return False

@@ -388,6 +388,15 @@ class _Reopened(Generic[T]):
         return self.newest
 
 
+def _kept_s(options: LiveOptions) -> float:
+    """Remembering costs a tenth of a core, which two cores have not to spare beside tracker and engine."""
+    from engines.machine import cores
+
+    if options.keep_s is not None:
+        return options.keep_s
+    return 30.0 if cores() > 2 else 0.0
+
+
 def _add_sinks(show: Show, stack: ExitStack, more: Sequence[Sink]) -> None:
     options = show.options
     if options.record:
@@ -395,7 +404,7 @@ def _add_sinks(show: Show, stack: ExitStack, more: Sequence[Sink]) -> None:
         show.sinks.append(show.recorder)
     if options.sheet:
         show.sinks.append(Sheet(options.sheet))
-    show.keeper = Keeper(options.keep_folder, options.keep_s, show.composer.cutout)
+    show.keeper = Keeper(options.keep_folder, _kept_s(options), show.composer.cutout)
     show.sinks.append(show.keeper)
     show.sinks.extend(sending(text, show.taps()) for text in options.send)
     if options.osc and options.page:

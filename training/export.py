@@ -56,8 +56,9 @@ class Ported(nn.Module):
     def forward(self, conditioning: Tensor) -> Tensor:
         pictures = conditioning.to(torch.float32).permute(2, 0, 1).unsqueeze(0) / 127.5 - 1
         raw = self.generator(pictures)[0]
-        color = (raw[:3] + 1) * 127.5
-        levels = color if raw.shape[0] == 3 else torch.cat([color, raw[3:] * 255])
+        # One multiply-add over all channels: the matte is 0..1 already, color is -1..1.
+        low = raw.new_tensor([1.0, 1.0, 1.0, 0.0])[: raw.shape[0], None, None]
+        levels = (raw + low) * (255 - 127.5 * low)
         return levels.permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8)
 
 

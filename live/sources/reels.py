@@ -19,7 +19,7 @@ from live.sources import Captured, SourceSpec
 if TYPE_CHECKING:
     from live.sources.puppets import Puppet
 
-DANCER_FPS = 60.0
+DANCER_FPS = 50.0
 DANCER_SIZE = (480, 640)
 MOTION_HEIGHT = 480
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")

@@ -29,7 +29,12 @@ class Residual(nn.Module):
 
 
 def squashed(raw: Tensor) -> Tensor:
-    """Color to -1..1 and, where there is a fourth channel, matte to 0..1."""
+    """Color to -1..1 and, where there is a fourth channel, matte to 0..1.
+
+    One sigmoid for both, since tanh(x) = 2 sigmoid(2 x) - 1: to split the channels, squash each and join them again
+    took an eighth of the engine's time on a CPU.
+    """
     if raw.shape[1] == 3:
         return torch.tanh(raw)
-    return torch.cat([torch.tanh(raw[:, :3]), torch.sigmoid(raw[:, 3:])], dim=1)
+    steep = raw.new_tensor([2.0, 2.0, 2.0, 1.0]).view(1, 4, 1, 1)
+    return torch.sigmoid(raw * steep) * steep - (steep - 1)
