@@ -24,6 +24,9 @@ def int8_graph(graph: bytes, port: str, images: Sequence[Frame], float_tail: int
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        from engines.backends.openvino import silent_openvino
+
+        silent_openvino()  # before nncf, which would load it with its telemetry
         import nncf
 
         logging.getLogger("nncf").setLevel(logging.ERROR)

@@ -5,6 +5,7 @@ not check what it reads back (measured: 4,000 flipped bytes in a cached blob ope
 """
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -34,8 +35,7 @@ class OpenVinoEngine:
         threads: int | None,
         why: str,
     ) -> None:
-        import openvino
-
+        openvino = silent_openvino()
         self.backend, self.device, self.precision, self.why = backend.name, backend.device, precision, why
         self._buffers = Buffers(manifest, label)
         try:
@@ -119,9 +119,19 @@ def _precisions(device: str) -> tuple[str, ...]:
 @cache
 def _core() -> Any:
     """One for the process: each holds the device plug-ins loaded."""
+    return silent_openvino().Core()
+
+
+def silent_openvino() -> Any:
+    """The library without its telemetry, which would send an event over the network at each import, mid-show.
+
+    Without the telemetry package it uses a stub of its own (openvino/tools/ovc/telemetry_utils.py).
+    """
+    if "openvino" not in sys.modules:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     import openvino
 
-    return openvino.Core()
+    return openvino
 
 
 def _check_tensors(model: Any, label: str) -> None:

@@ -1,6 +1,8 @@
 """One bundle, every backend: the same picture, named reasons, and sentences instead of tracebacks."""
 
 import gc
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -385,3 +387,14 @@ def test_a_thousand_frames_leave_no_growth(backend: str) -> None:
     for _ in range(1000):
         engine(inputs)
     assert _resident_mib() <= before * 1.02
+
+
+def test_openvino_is_loaded_without_its_telemetry() -> None:
+    code = (
+        "import sys\n"
+        "from engines.backends.openvino import silent_openvino\n"
+        "silent_openvino()\n"
+        "print(sys.modules['openvino_telemetry'], any(name.startswith('openvino_telemetry.') for name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["None", "False"], done.stderr
