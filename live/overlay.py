@@ -6,8 +6,8 @@ from dataclasses import dataclass
 HINT_S = 8.0
 FIGURES_EVERY_S = 0.25
 HINT = (
-    "P panic   B blackout   M mirror   ← → camera / performer   N next performer   F full screen   F1 figures   H keys   "
-    "Q quit"
+    "P panic   B blackout   M mirror   ← → camera / performer   N next performer   F full screen   F1 figures   "
+    "H keys   Q quit"
 )
 
 

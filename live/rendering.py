@@ -18,7 +18,7 @@ from engines.progress import bar
 from engines.scene import Scene
 from live.config import LiveOptions
 from live.look import flipped
-from live.pipeline import FollowsPeople, StandIn, TracksPeople
+from live.pipeline import POSE_KINDS, FollowsPeople, StandIn, TracksPeople
 from live.repertoire import open_stand_in
 from live.sinks.recorder import Movie
 from live.sources import source_spec
@@ -122,6 +122,7 @@ def _performed(
         moments = takewhile(lambda moment: moment.time_s < end_s, moments)
     follower = _follower(stand_in)
     performer = stand_in.performer
+    is_seen = performer.manifest.conditioning not in POSE_KINDS
     for step in _ahead(_tracked(moments, opened_tracker or _tracker)):
         frame = flipped(step.frame) if mirror else step.frame
         size = frame.shape[0], frame.shape[1]
@@ -133,8 +134,14 @@ def _performed(
             captured_s=step.time_s,
             mask=step.tracked.mask,
         )
+        is_seen = is_seen or followed.landmarks is not None
         drawn = performer.drawn(performer.conditioned(scene), scene)
         yield step.time_s, _beside(frame, drawn.conditioning, drawn.image) if side_by_side else drawn.image
+    if not is_seen:
+        raise VideoError(
+            f"{reel.said}: nobody was found in any frame, so the film that was written shows an empty room; render a "
+            "clip in which one person is in view from head to feet"
+        )
 
 
 def _tracked(moments: Iterable[Moment], opened: Callable[[], TracksPeople]) -> Iterator[_Step]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engines.bundle import write_bundle
-from engines.errors import BadInput, Unavailable
+from engines.errors import BadInput, Unavailable, VideoError
 from engines.images import Frame
 from engines.pose.motion import Motion
 from engines.pose.tracker import Tracked
@@ -72,12 +72,13 @@ def test_side_by_side_shows_source_and_skeleton_and_performer(bundle: Path, clip
     assert 0 < (skeleton.max(axis=2) > 100).mean() < 0.4
 
 
-def test_a_clip_with_nobody_in_it_shows_the_empty_room(bundle: Path, clip: Path, tmp_path: Path) -> None:
+def test_a_clip_with_nobody_in_it_shows_the_empty_room_and_says_so(bundle: Path, clip: Path, tmp_path: Path) -> None:
     class Nobody(FakeTracker):
         def track(self, _frame: Frame, time_s: float) -> Tracked:
             return Tracked(None, None, time_s)
 
-    render(bundle, str(clip), tmp_path / "out.mp4", opened_tracker=Nobody)
+    with pytest.raises(VideoError, match="nobody was found"):
+        render(bundle, str(clip), tmp_path / "out.mp4", opened_tracker=Nobody)
     assert np.abs(_decoded(tmp_path / "out.mp4")[3].astype(int).mean() - room(64).mean()) < 3
 
 
