@@ -59,3 +59,24 @@ def test_an_empty_mailbox_does_not_hold_its_reader() -> None:
     assert box.after(0, 0.01) is None
     assert box.newest is None
     assert time.monotonic() - start < 5
+
+
+def test_a_writer_goes_on_at_once_when_its_value_was_taken() -> None:
+    box: Latest[int] = Latest()
+    box.put(7)
+    box.after(0, 0)
+    writer = threading.Thread(target=box.until_taken, args=(60,), daemon=True)
+    writer.start()
+    writer.join(5)
+    assert not writer.is_alive()
+
+
+def test_a_writer_whose_value_nobody_took_waits_no_longer_than_it_said() -> None:
+    box: Latest[int] = Latest()
+    box.put(7)
+    writer = threading.Thread(target=box.until_taken, args=(0.2,), daemon=True)
+    writer.start()
+    writer.join(0.02)
+    assert writer.is_alive()
+    writer.join(5)
+    assert not writer.is_alive()
