@@ -304,7 +304,6 @@ def browser() -> Iterator[Browser]:
 def _opened(browser: Browser, stage: Stage) -> Tab:
     tab = browser.tab(f"http://127.0.0.1:{stage.port}/")
     tab.until("document.querySelectorAll('.row').length > 20 && socket && socket.readyState === 1")
-    time.sleep(0.5)  # rows are built anew when the first values arrive, and a finger already on one is lost
     return tab
 
 
