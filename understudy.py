@@ -247,6 +247,16 @@ def pairs(args: argparse.Namespace) -> int:
     return 0
 
 
+def curate(args: argparse.Namespace) -> int:
+    from engines.progress import bar
+    from training.unpaired.gathering import gather, summary
+
+    with bar("curate") as progress:
+        sides = gather(args.a, args.b, args.out, size=args.size, every=args.every, progress=progress)
+    print(summary(sides))
+    return 0
+
+
 def train(args: argparse.Namespace) -> int:
     from training.config import load_config
 
@@ -545,6 +555,13 @@ def _training_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--splits", default="68/8/24", help="learn/gap/test in percent of each clip's time")
     one.add_argument("--aligned", type=Path, metavar="DIR", help="also write side-by-side images for other trainers")
     one.add_argument("--workers", type=int, default=2)
+
+    one = _command(commands, "curate", curate, "make two folders or films that need not match ready for style transfer")
+    one.add_argument("a", type=Path, metavar="A", help="a folder of pictures, a film, or a folder with both sides")
+    one.add_argument("b", type=Path, nargs="?", metavar="B")
+    one.add_argument("--out", type=Path, required=True, metavar="DIR")
+    one.add_argument("--size", type=int, default=512, help="pictures are shrunk to this shorter side, never stretched")
+    one.add_argument("--every", type=int, metavar="N", help="of a film take every N-th frame (default: two a second)")
 
     one = _command(commands, "train", train, "train a generator on pairs")
     one.add_argument("config", type=Path)
