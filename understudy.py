@@ -232,6 +232,8 @@ def compile_(args: argparse.Namespace) -> int:
 
 
 def pairs(args: argparse.Namespace) -> int:
+    if args.kind != "skeleton":
+        return _pairs_of_kind(args)
     from training.pairs import build_pairs
 
     build_pairs(
@@ -255,6 +257,12 @@ def curate(args: argparse.Namespace) -> int:
         sides = gather(args.a, args.b, args.out, size=args.size, every=args.every, progress=progress)
     print(summary(sides))
     return 0
+
+
+def _pairs_of_kind(args: argparse.Namespace) -> int:
+    match args.kind:
+        case other:
+            raise BadInput(f"pairs of kind {other!r} cannot be built yet")
 
 
 def train(args: argparse.Namespace) -> int:
@@ -300,6 +308,11 @@ def unpack(args: argparse.Namespace) -> int:
 
 
 def evaluate(args: argparse.Namespace) -> int:
+    from training.pairs.store import open_pairs
+
+    kind = open_pairs(args.pairs).header.kind
+    if kind != "skeleton":
+        raise BadInput(f"{args.pairs}: pairs of kind {kind!r} cannot be evaluated yet")
     from training.evaluation import evaluate as evaluated
 
     evaluated(args.bundle, args.pairs, split=args.split, json=args.json, html=args.html)
@@ -549,6 +562,7 @@ def _training_commands(commands: "argparse._SubParsersAction") -> None:
     one = _command(commands, "pairs", pairs, "find the dancer in videos and write training pairs")
     one.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
     one.add_argument("--out", type=Path, required=True, metavar="DIR")
+    one.add_argument("--kind", choices=("skeleton",), default="skeleton", help="what a frame is paired with")
     one.add_argument("--size", type=int, default=512)
     one.add_argument("--fps", type=float, help="frames kept a second (default: the video's own, up to 30)")
     one.add_argument("--crop", choices=("static", "none", "follow"), default="static")

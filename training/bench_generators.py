@@ -13,9 +13,9 @@ from engines.images import Frame
 from engines.pose.puppet import BuiltInDancer
 from engines.pose.skeleton import DEFAULT_STYLE, drawn_skeleton, style_hash
 from training.config import GeneratorConfig
-from training.export import OPSET, Ported
 from training.macs import macs
 from training.networks import generator
+from training.ports import OPSET, Ported
 from training.quantization import int8_graph
 
 GENERATORS = {
@@ -45,7 +45,10 @@ def contender(name: str, size: int) -> Contender:
     pictures = tuple(_skeletons(size))
     graph = _exported(network, size)
     manifest = _manifest(name, size)
-    files = {"generator.onnx": graph, "generator.int8.onnx": int8_graph(graph, "conditioning", pictures)}
+    files = {
+        "generator.onnx": graph,
+        "generator.int8.onnx": int8_graph(graph, [{"conditioning": picture} for picture in pictures]),
+    }
     gmacs = macs(network, (1, 3, size, size)) / 1e9
     return Contender(name, size, network, made_bundle(manifest, files), pictures, gmacs)
 

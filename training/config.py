@@ -112,6 +112,9 @@ class TrainingConfig(Section):
     credits: str = ""
     method: Literal["pix2pix"] = "pix2pix"
     size: int = Field(default=256, ge=32, le=2048, multiple_of=32)
+    wide: int | None = Field(
+        default=None, ge=32, le=2048, multiple_of=32, description="width where it is not a square; size is the height"
+    )
     output: Literal["auto", "figure", "image"] = Field(
         default="auto",
         description="figure: color and matte over the plate; image: all of it; auto: figure if all shots are static",
@@ -125,6 +128,11 @@ class TrainingConfig(Section):
     augmentation: AugmentationConfig = AugmentationConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     run: RunConfig = RunConfig()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) of what the generator sees and gives."""
+        return self.size, self.wide or self.size
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainingConfig:

@@ -31,6 +31,7 @@ from training.augmentation import (
     warped,
 )
 from training.config import TrainingConfig
+from training.examples import spread
 from training.pairs.store import PairSet, Shot
 from training.regions import far_from, loss_weights
 from training.tallies import are_neighbors
@@ -85,6 +86,8 @@ class Examples:
 
     def __init__(self, pairs: PairSet, config: TrainingConfig, hold: bool = True) -> None:
         self.pairs, self.config = pairs, config
+        if config.wide not in (None, config.size):
+            raise ConfigError(f"wide is {config.wide}, but a dancer is learned in a square; leave it out")
         if config.size > min(pairs.header.size):
             raise ConfigError(
                 f"size is {config.size}, but the pairs in {pairs.folder} are {pairs.header.size[0]} pixels; "
@@ -152,10 +155,7 @@ class Examples:
         return drawn_skeleton(landmarks, (self.config.size, self.config.size), self.style, width)
 
     def spread(self, indices: NDArray[np.int64], count: int) -> list[int]:
-        """`count` of `indices`, evenly spread; all of them where there are fewer."""
-        if len(indices) <= count:
-            return [int(i) for i in indices]
-        return [int(indices[k]) for k in np.linspace(0, len(indices) - 1, count).round().astype(int)]
+        return spread(indices, count)
 
     def plate_of(self, i: int) -> Frame | None:
         """The room behind pair `i` where the generator gives a figure, else None."""
@@ -281,6 +281,28 @@ class Examples:
         joints = rng.integers(0, landmarks.shape[0], count)
         centers = landmarks[joints, 1::-1] * size + rng.normal(0, side / 8, (count, 2))
         return np.clip(np.round(centers - side / 2), 0, size - side).astype(np.int64)
+
+
+def random_batch(config: TrainingConfig, figure: bool) -> Batch:
+    """Noise of a batch's shapes, to time a step with."""
+    count, size, rng = config.schedule.batch, config.size, np.random.default_rng(0)
+
+    def pictures(channels: int) -> np.ndarray:
+        return rng.integers(0, 256, (count, size, size, channels), np.uint8)
+
+    corners = rng.integers(0, size - crop_side(config) + 1, (config.discriminator.crops, 2))
+    which = np.arange(config.discriminator.crops) % count
+    return Batch(
+        conditioning=pictures(3),
+        real=pictures(3),
+        mask=pictures(1)[..., 0],
+        weight=np.ones((count, size, size), np.float32),
+        far=(pictures(1)[..., 0] > 127).astype(np.uint8),
+        plate=pictures(3) if figure else None,
+        figure=None,
+        crops=np.column_stack([which, corners]).astype(np.int64),
+        shaken=pictures(3) if config.losses.consistency else None,
+    )
 
 
 def crop_side(config: TrainingConfig) -> int:

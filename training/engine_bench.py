@@ -25,8 +25,8 @@ from engines.machine import cores
 from engines.measuring import measured_header, percentiles, table, write_json
 from training import bench_generators
 from training.bench_generators import Contender, contender
-from training.export import Ported
 from training.macs import parameters
+from training.ports import Ported
 from training.quantization import psnr_db
 
 WARM = 5

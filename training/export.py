@@ -1,65 +1,45 @@
 """From a run to a bundle, and the proof that they are the same performer.
 
-The graph takes and gives (H, W, C) uint8: cast first, scaling and layout inside, round and clip before the last cast,
-so that no backend shares a numeric convention with training. It is opened on OpenVINO at float32 and compared, picture
-by picture, with the torch network computed longhand; the int8 variant states its measured distance.
+What a bundle holds beside its graph, and how its ports are fed, is its method's `Form`. The graph is opened on OpenVINO
+at float32 and compared, picture by picture, with the torch network computed longhand; the int8 variant states its
+measured distance.
 """
 
 import hashlib
-import io
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
-from torch import Tensor, nn
+from torch import nn
 
 from engines.backends import open_engine
-from engines.bundle import Bundle, Graph, Manifest, Port, made_bundle, write_bundle
+from engines.bundle import Bundle, Graph, Manifest, made_bundle, write_bundle
 from engines.bundle.lint import check_graph_lint
 from engines.errors import UnderstudyError
 from engines.images import Frame, resized
-from engines.pose.skeleton import style_hash
 from training.checkpoints import best_checkpoint, latest_checkpoint, read_checkpoint, said_in
 from training.config import TrainingConfig
-from training.datasets import Examples
-from training.devices import picture_tensor
-from training.methods import method
-from training.pairs.store import Shot, open_pairs
+from training.examples import open_examples
+from training.forms import Form, png
+from training.methods import form, method
+from training.pairs.store import open_pairs
+from training.ports import Inputs, Outputs, onnx_graph
 from training.quantization import CALIBRATION_IMAGES, int8_graph, psnr_db
 from training.runs import run_config, run_facts
 from training.samples import sheet
 
-OPSET = 17
 PROVED_ON = 8
 PSNR_WANTED_DB = 35.0
 Which = Literal["best", "newest"]
 MOVES_LEVELS = 2
-"""A picture that changes less than this anywhere, whatever the pose, is a generator that does not look."""
+"""Outputs that change less than this anywhere, whatever is looked at, are those of a generator that does not look."""
 FLOAT_TAILS = (0, 1, 3)
 """How many of the last convolutions stay in float32, tried in turn until the int8 graph is near enough."""
-
-
-class Ported(nn.Module):
-    """A generator between its ports: (H, W, 3) uint8 to (H, W, 3 or 4) uint8, straight alpha."""
-
-    def __init__(self, generator: nn.Module) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def forward(self, conditioning: Tensor) -> Tensor:
-        pictures = conditioning.to(torch.float32).permute(2, 0, 1).unsqueeze(0) / 127.5 - 1
-        raw = self.generator(pictures)[0]
-        # One multiply-add over all channels: the matte is 0..1 already, color is -1..1.
-        low = raw.new_tensor([1.0, 1.0, 1.0, 0.0])[: raw.shape[0], None, None]
-        levels = (raw + low) * (255 - 127.5 * low)
-        return levels.permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8)
+PREVIEW_SIDE = 256
 
 
 def export(
@@ -80,12 +60,10 @@ def export(
     run, bundle = Path(run), Path(bundle)
     trained = _trained(run, checkpoint)
     console.print(f"exporting {run} {trained.told}", highlight=False, soft_wrap=True)
-    files = {"generator.onnx": onnx_graph(trained)}
-    plate, plate_at = _plate(trained)
-    if plate is not None:
-        files["plate.png"] = _png(plate)
-    files["preview.png"] = _png(_preview(trained))
-    manifest = _manifest(trained, name or bundle.name, plate_at)
+    manifest = _manifest(trained, name or bundle.name)
+    ported, first = trained.form.ported(trained.generator), trained.form.inputs(trained.judged[0])
+    files = {"generator.onnx": onnx_graph(ported, first, [port.name for port in manifest.outputs])}
+    files |= {**trained.form.files(), "preview.png": png(_preview(trained))}
     _prove(made_bundle(manifest, files), trained)
     if int8:
         files["generator.int8.onnx"], psnr = _int8(trained, manifest, files)
@@ -111,15 +89,12 @@ class Trained:
     """A run opened for export: its generator as it performs, and the pairs to judge it by."""
 
     config: TrainingConfig
-    examples: Examples
+    examples: Any
+    form: Form
     generator: nn.Module
     steps: int
     trained_s: float
     told: str
-
-    @property
-    def port(self) -> str:
-        return "figure" if self.examples.figure else "image"
 
     @property
     def judged(self) -> list[int]:
@@ -144,50 +119,24 @@ def _steps(place: Path) -> int:
 def _trained(run: Path, which: Which = "best") -> Trained:
     config, facts = run_config(run), run_facts(run)
     config = config.model_copy(update={"device": "cpu", "precision": "f32"})
-    examples = Examples(open_pairs(Path(facts["pairs"])), config, hold=False)
+    examples = open_examples(open_pairs(Path(facts["pairs"])), config, hold=False)
     fresh = method(config, examples, torch.device("cpu"))
     place, told = chosen_checkpoint(run, which)
     steps, said = read_checkpoint(place, fresh.networks)
-    return Trained(config, examples, fresh.performer(examples), steps, float(said["trained_s"]), told)
+    return Trained(
+        config, examples, form(config, examples), fresh.performer(examples), steps, float(said["trained_s"]), told
+    )
 
 
-def onnx_graph(trained: Trained) -> bytes:
-    """The generator between its ports as a strongly typed float32 graph, held to the rules of the seam."""
-    size, file = trained.config.size, io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecation; its successor needs another package
-        torch.onnx.export(
-            Ported(trained.generator).eval(),
-            (torch.zeros(size, size, 3, dtype=torch.uint8),),
-            file,  # type: ignore[arg-type]
-            input_names=["conditioning"],
-            output_names=[trained.port],
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    check_graph_lint(file.getvalue(), "generator.onnx")
-    return file.getvalue()
-
-
-def _manifest(trained: Trained, name: str, plate_at: tuple[int, int]) -> Manifest:
-    config, header = trained.config, trained.examples.pairs.header
-    figure, size = trained.examples.figure, config.size
+def _manifest(trained: Trained, name: str) -> Manifest:
+    config = trained.config
     resolved = hashlib.sha256(config.model_dump_json().encode()).hexdigest()
     return Manifest(
         name=name,
         title=config.title or name,
         method=config.method,
-        conditioning="skeleton",
-        size=(size, size),
-        inputs=(Port(name="conditioning", shape=(size, size, 3), dtype="uint8"),),
-        outputs=(Port(name=trained.port, shape=(size, size, 4 if figure else 3), dtype="uint8"),),
-        finish="over_plate" if figure else "none",
+        size=config.shape,
         graphs=(Graph(file="generator.onnx", precision="f32"),),
-        skeleton=trained.examples.style,
-        skeleton_hash=style_hash(trained.examples.style),
-        proportions=header.proportions,
-        fps=header.fps,
-        plate_at=plate_at,
         licence=config.licence,
         credits=config.credits,
         made_by={
@@ -197,6 +146,7 @@ def _manifest(trained: Trained, name: str, plate_at: tuple[int, int]) -> Manifes
             "trained": f"{trained.steps} steps, {trained.trained_s / 60:.1f} minutes",
             "torch": torch.__version__,
         },
+        **trained.form.described(),
     )
 
 
@@ -204,15 +154,15 @@ def _manifest(trained: Trained, name: str, plate_at: tuple[int, int]) -> Manifes
 
 
 def _prove(bundle: Bundle, trained: Trained) -> None:
-    images = _conditioning(trained, trained.judged[:PROVED_ON])
-    played = _played(bundle, "f32", images, trained.port)
-    for index, (image, picture) in enumerate(zip(images, played, strict=True)):
-        gap = int(np.abs(picture.astype(int) - longhand(trained.generator, image)).max())
+    inputs = [trained.form.inputs(i) for i in trained.judged[:PROVED_ON]]
+    played = _played(bundle, "f32", inputs)
+    for index, (fed, outputs) in enumerate(zip(inputs, played, strict=True)):
+        gap = _gap(outputs, trained.form.longhand(trained.generator, fed))
         if gap > 1:
             raise UnderstudyError(
                 f"the exported graph is {gap} levels of 255 off what was trained, on pair {index}; nothing was written"
             )
-    moves = max((int(np.abs(other.astype(int) - played[0]).max()) for other in played[1:]), default=255)
+    moves = max((_gap(other, played[0]) for other in played[1:]), default=255)
     if moves < MOVES_LEVELS:
         raise UnderstudyError(
             f"the generator shows the same picture whatever the pose (it changes by {moves} levels of 255); nothing "
@@ -220,29 +170,24 @@ def _prove(bundle: Bundle, trained: Trained) -> None:
         )
 
 
-def longhand(generator: nn.Module, conditioning: Frame) -> NDArray[np.int64]:
-    """What torch itself gives for one image, (H, W, C) levels of 255, with no graph and no port in between."""
-    with torch.no_grad():
-        raw = generator(picture_tensor(conditioning[None], torch.device("cpu")))[0].numpy().astype(np.float64)
-    levels = np.concatenate([(raw[:3] + 1) * 127.5, raw[3:] * 255])
-    return np.clip(np.rint(levels), 0, 255).astype(np.int64).transpose(1, 2, 0)
+def _gap(outputs: Outputs, others: Outputs) -> int:
+    return max(int(np.abs(outputs[name].astype(int) - others[name]).max()) for name in outputs)
 
 
 def _int8(trained: Trained, manifest: Manifest, files: dict[str, bytes]) -> tuple[bytes, float]:
     """The int8 graph with as many float layers at its end as it takes to be near the reference, and its PSNR."""
-    examples = trained.examples
-    calibration = _conditioning(trained, examples.spread(examples.train, CALIBRATION_IMAGES))
-    images = _conditioning(trained, trained.judged)
-    plates = [examples.plate_of(i) for i in trained.judged]
-    reference = _finished(_played(made_bundle(manifest, files), "f32", images, trained.port), plates)
+    examples, form = trained.examples, trained.form
+    calibration = [form.inputs(i) for i in examples.spread(examples.train, CALIBRATION_IMAGES)]
+    inputs = [form.inputs(i) for i in trained.judged]
+    reference = _seen(trained, _played(made_bundle(manifest, files), "f32", inputs))
     tried = []
     for tail in FLOAT_TAILS:
-        graph = int8_graph(files["generator.onnx"], "conditioning", calibration, tail)
+        graph = int8_graph(files["generator.onnx"], calibration, tail)
         one = manifest.model_copy(
             update={"graphs": (*manifest.graphs, Graph(file="generator.int8.onnx", precision="int8"))}
         )
-        played = _played(made_bundle(one, {**files, "generator.int8.onnx": graph}), "int8", images, trained.port)
-        tried.append((psnr_db(_finished(played, plates), reference), graph))
+        played = _played(made_bundle(one, {**files, "generator.int8.onnx": graph}), "int8", inputs)
+        tried.append((psnr_db(_seen(trained, played), reference), graph))
         if tried[-1][0] >= PSNR_WANTED_DB:
             break
     psnr, graph = max(tried, key=lambda pair: pair[0])
@@ -250,65 +195,24 @@ def _int8(trained: Trained, manifest: Manifest, files: dict[str, bytes]) -> tupl
     return graph, psnr
 
 
-def _played(bundle: Bundle, precision: str, images: Sequence[Frame], port: str) -> list[Frame]:
+def _played(bundle: Bundle, precision: str, inputs: Sequence[Inputs]) -> list[dict[str, np.ndarray]]:
     engine = open_engine(bundle, "openvino", precision)
     try:
-        return [engine({"conditioning": image})[port].copy() for image in images]
+        return [{name: value.copy() for name, value in engine(dict(fed)).items()} for fed in inputs]
     finally:
         engine.close()
 
 
-def _finished(pictures: Sequence[Frame], plates: Sequence[Frame | None]) -> list[Frame]:
-    """Figures over their rooms: precisions are compared as they are seen."""
-    return [
-        picture if plate is None else _over(picture, plate) for picture, plate in zip(pictures, plates, strict=True)
-    ]
+def _seen(trained: Trained, played: Sequence[Outputs]) -> list[Frame]:
+    """Finished pictures: precisions are compared as they are seen."""
+    return [trained.form.seen(outputs, i) for outputs, i in zip(played, trained.judged, strict=True)]
 
 
-def _over(figure: Frame, plate: Frame) -> Frame:
-    alpha = figure[..., 3:].astype(np.float64) / 255
-    return np.rint(figure[..., :3] * alpha + plate * (1 - alpha)).astype(np.uint8)
-
-
-# Pictures ------------------------------------------------------------------------------------------------------------
-
-
-def _conditioning(trained: Trained, indices: Sequence[int]) -> list[Frame]:
-    return [trained.examples.conditioning(trained.examples.pairs.landmarks[i]) for i in indices]
-
-
-def _preview(trained: Trained, side: int = 256) -> Frame:
+def _preview(trained: Trained) -> Frame:
     index = trained.judged[len(trained.judged) // 2]
-    example = trained.examples[index]
-    drawn = trained.examples.conditioning(example.landmarks)
-    shown = _finished([longhand(trained.generator, drawn).astype(np.uint8)], [example.plate])[0]
-    return sheet(*(resized(picture, (side, side))[None] for picture in (drawn, shown, example.frame)))
-
-
-def _plate(trained: Trained) -> tuple[Frame | None, tuple[int, int]]:
-    """The room of the shot that most was learned from, at the generator's scale, and where its square lies."""
-    examples, pairs = trained.examples, trained.examples.pairs
-    if not examples.figure:
-        return None, (0, 0)
-    shots = [pairs.shot(int(i)) for i in examples.train]
-    return scaled_plate(examples, max({shot.id: shot for shot in shots}.values(), key=shots.count))
-
-
-def scaled_plate(examples: Examples, shot: Shot) -> tuple[Frame, tuple[int, int]]:
-    """The whole plate at training scale; within the square it is, to the pixel, the room that was trained over."""
-    size = examples.config.size
-    whole, square = examples.pairs.plate(shot), examples.plate(shot)
-    assert whole is not None
-    assert square is not None
-    scale = size / examples.pairs.header.size[0]
-    y, x = (round(corner * scale) for corner in shot.plate_at)
-    height, width = max(round(whole.shape[0] * scale), y + size), max(round(whole.shape[1] * scale), x + size)
-    plate = resized(whole, (height, width)).copy()
-    plate[y : y + size, x : x + size] = square
-    return plate, (y, x)
-
-
-def _png(picture: Frame) -> bytes:
-    done, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    assert done
-    return bytes(data)
+    levels = trained.form.longhand(trained.generator, trained.form.inputs(index))
+    shown = trained.form.seen({name: value.astype(np.uint8) for name, value in levels.items()}, index)
+    looked_at, real = trained.form.beside(index)
+    height, width = trained.config.shape
+    size = (PREVIEW_SIDE, round(PREVIEW_SIDE * width / height))
+    return sheet(*(resized(picture, size)[None] for picture in (looked_at, shown, real)))

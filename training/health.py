@@ -12,7 +12,7 @@ import numpy as np
 
 from training.config import TrainingConfig
 from training.losses import FORMS
-from training.standing import Standing
+from training.standing import AnyStanding, Measured, Standing
 
 WINDOW = 20  # logged steps that a verdict rests on
 PATIENCE = 5  # held-out judgements without a better one
@@ -46,7 +46,7 @@ class Health:
         loss, right = _median(judged, "discriminator"), (_median(judged, "real_right") + _median(judged, "fake_right"))
         return spikes + self._of_discriminator(loss, right / 2)
 
-    def seen(self, step: int, standing: Standing) -> list[str]:
+    def seen(self, step: int, standing: AnyStanding) -> list[str]:
         """After each look at held-out pairs."""
         return [*self._of_movement(step, standing), *self._of_progress(step, standing), *self._of_memory(standing)]
 
@@ -55,7 +55,7 @@ class Health:
         for line in lines:
             if "total" in line:
                 self.heard(int(line["step"]), line)
-            elif line.get("validation_figure_l1") is not None:
+            elif line.get("validation_figure_l1", line.get("validation_error")) is not None:
                 self.seen(int(line["step"]), _standing(line))
 
     def _of_discriminator(self, loss: float, right: float) -> list[str]:
@@ -86,22 +86,22 @@ class Health:
         told = f"step {step}: the generator's gradient is {now:.3g}, {now / max(usual, 1e-12):.0f} times its usual size"
         return self._once("spike", now > SPIKE * usual, f"{told}; if this goes on, lower schedule.learning_rate")
 
-    def _of_movement(self, step: int, standing: Standing) -> list[str]:
+    def _of_movement(self, step: int, standing: AnyStanding) -> list[str]:
         still = standing.moved is not None and standing.moved < STILL_LEVELS
         if not still:
             self._moving_until = step
         told = f"no movement since step {self._moving_until}: the held-out pictures have stopped changing"
         return self._once("still", still, f"{told}; more of the same will not help")
 
-    def _of_progress(self, step: int, standing: Standing) -> list[str]:
-        if self._best is None or standing.figure_l1 < self._best[1]:
-            self._best, self._stale = (step, standing.figure_l1), 0
+    def _of_progress(self, step: int, standing: AnyStanding) -> list[str]:
+        if self._best is None or standing.error < self._best[1]:
+            self._best, self._stale = (step, standing.error), 0
         else:
             self._stale += 1
         told = f"the held-out error has stopped improving: it was best at step {self._best[0]} ({self._best[1]:.1f})"
         return self._once("stale", self._stale >= PATIENCE, told)
 
-    def _of_memory(self, standing: Standing) -> list[str]:
+    def _of_memory(self, standing: AnyStanding) -> list[str]:
         if standing.recognized is None:
             return []
         learned, held_out = standing.recognized
@@ -127,7 +127,10 @@ def _median(lines: Iterable[Mapping[str, float]], name: str) -> float:
     return float(np.median([line.get(name, float("nan")) for line in lines]))
 
 
-def _standing(line: Mapping[str, Any]) -> Standing:
+def _standing(line: Mapping[str, Any]) -> AnyStanding:
+    if "validation_error" in line:
+        score = line.get("validation_score", 0.0)
+        return Measured(score, line["validation_error"], "", {}, moved=line.get("validation_moved"))
     return Standing(
         line["validation_figure_l1"], line.get("validation_sharpness", 1.0), moved=line.get("validation_moved")
     )

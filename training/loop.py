@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,8 +28,8 @@ from training.checkpoints import (
     write_checkpoint,
 )
 from training.config import TrainingConfig
-from training.datasets import Batch, Examples
 from training.devices import training_device
+from training.examples import AnyExamples, open_examples
 from training.meter import Meter
 from training.methods import Method, method
 from training.pairs.store import open_pairs
@@ -36,7 +37,7 @@ from training.records import Records
 from training.runs import describe, forget_after, is_begun, run_config, run_facts
 from training.samples import sample_sheet
 from training.sharing import joined, rank, told_by_first, wait_for_all, world
-from training.standing import Found, Judge, Standing, pose_finder
+from training.standing import AnyStanding, Found, Judge, Standing, judged_by_pose, pose_finder
 
 # Two scores nearer than this are not told apart by a handful of held-out pairs: the later state is preferred.
 SCORE_MARGIN = 0.005
@@ -51,7 +52,7 @@ class Run:
 
     folder: Path
     config: TrainingConfig
-    examples: Examples
+    examples: Any
     method: Method
     step: int = 0
     trained_s: float = 0.0
@@ -93,7 +94,7 @@ def train(
         watch: _Watch | None = None
         if rank() == 0:
             if found is None:
-                found = stack.enter_context(pose_finder(config.run.judge_pose, meter.say))
+                found = stack.enter_context(pose_finder(_looks_for_poses(going), meter.say))
             watch = _Watch(going, meter, Judge(found), sampled)
         _go(going, limits, watch, stop, now)
         if stop.is_set():
@@ -255,8 +256,9 @@ def _checkpoint(run: Run, losses: dict[str, Tensor]) -> None:
     _write(run, {}, run.config.run.keep_checkpoints)
 
 
-def _keep_best(run: Run, standing: Standing) -> None:
-    said = {"score": standing.score, "judged_pose": standing.pck is not None, "size": run.config.size}
+def _keep_best(run: Run, standing: AnyStanding) -> None:
+    looked = isinstance(standing, Standing) and standing.pck is not None
+    said = {"score": standing.score, "judged_pose": looked, "size": run.config.size}
     _write(run, said, keep=1, best=True)
 
 
@@ -265,11 +267,15 @@ def _write(run: Run, more: Mapping[str, object], keep: int, best: bool = False) 
     write_checkpoint(run.folder, run.step, run.method.networks, run.method.optimizers, said, keep, best)
 
 
+def _looks_for_poses(run: Run) -> bool:
+    return run.config.run.judge_pose and judged_by_pose(run.examples)
+
+
 def _best_score(run: Run) -> float | None:
     """The score to beat; None when the best so far was of another size, or judged by other figures."""
     place = best_checkpoint(run.folder)
     said = said_in(place) if place else {}
-    comparable = said.get("size") == run.config.size and said.get("judged_pose") == run.config.run.judge_pose
+    comparable = said.get("size") == run.config.size and said.get("judged_pose") == _looks_for_poses(run)
     return float(said["score"]) if comparable else None
 
 
@@ -320,7 +326,7 @@ def _prepared(config: TrainingConfig, pairs: Path, folder: Path) -> Run:
             f"schedule.batch is {config.schedule.batch}, which {world()} processes cannot share evenly; "
             f"set a multiple of {world()}"
         )
-    examples = Examples(open_pairs(pairs), config)
+    examples = open_examples(open_pairs(pairs), config)
     torch.manual_seed(config.seed)
     device = training_device(config)
     try:
@@ -340,16 +346,16 @@ def _facts(run: Run, pairs: Path) -> dict[str, object]:
 
 
 @contextmanager
-def prefetched(examples: Examples, first: int, ahead: int = 2) -> Iterator[Iterator[Batch]]:
+def prefetched(examples: AnyExamples, first: int, ahead: int = 2) -> Iterator[Iterator[Any]]:
     """This process's share of the batches from step `first` on, prepared in a thread while the step before runs."""
 
-    def share(step: int) -> Batch:
+    def share(step: int) -> Any:
         return examples.batch(step, rank(), world())
 
     with ThreadPoolExecutor(1, "batches") as thread:
 
-        def batches() -> Iterator[Batch]:
-            waiting: list[Future[Batch]] = [thread.submit(share, first + k) for k in range(ahead)]
+        def batches() -> Iterator[Any]:
+            waiting: list[Future[Any]] = [thread.submit(share, first + k) for k in range(ahead)]
             step = first + ahead
             while True:
                 yield waiting.pop(0).result()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from training.standing import Standing
+from training.standing import AnyStanding
 
 if TYPE_CHECKING:
     from training.loop import Run
@@ -37,9 +37,9 @@ class Meter:
         text = f"step {self._run.step}  {rate:.1f} images/s  {figures}{self._stands}"
         self._bars.update(self._task, completed=self._share(self._run), description=text)
 
-    def sampled(self, path: Path, standing: Standing | None) -> None:
-        held_out = "" if standing is None else f", held out: {_told(standing)}"
-        self._stands = "" if standing is None else f"  held out {standing.figure_l1:.1f} levels off"
+    def sampled(self, path: Path, standing: AnyStanding | None) -> None:
+        held_out = "" if standing is None else f", held out: {standing.told}"
+        self._stands = "" if standing is None else f"  held out {standing.error:.1f} levels off"
         self.say(f"step {self._run.step} after {self._run.trained_s / 60:.1f} min{held_out}: {path}")
 
     def say(self, sentence: str) -> None:
@@ -53,8 +53,3 @@ class Meter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.stop()
-
-
-def _told(standing: Standing) -> str:
-    pose = "" if standing.pck is None else f", PCK@0.1 {standing.pck:.2f}"
-    return f"{standing.figure_l1:.1f} levels off in the figure{pose}, sharpness {standing.sharpness:.2f}"

@@ -52,6 +52,8 @@ def pack(run: Path, out: Path, *, size: int | None = None, limit_mb: float = LIM
     run, out = Path(run), Path(out)
     config = run_config(run)
     pairs = open_pairs(Path(run_facts(run)["pairs"]))
+    if pairs.header.kind != "skeleton":
+        raise BadInput(f"{run}: learns from pairs of kind {pairs.header.kind!r}; only those of dancers can be packed")
     side = min(size or config.size, pairs.header.size[0])
     kept = [i for i, row in enumerate(pairs.rows) if row.split != "gap"]
     checkpoint = latest_checkpoint(run)

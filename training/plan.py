@@ -14,10 +14,10 @@ from torch import nn
 
 from engines.measuring import table
 from training.config import TrainingConfig
-from training.datasets import Batch, Examples, crop_side
 from training.devices import training_device, uses_bf16
+from training.examples import open_examples
 from training.macs import CONVENTION, macs, parameters
-from training.methods.pix2pix import Pix2Pix
+from training.methods import Method, method
 from training.pairs.store import open_pairs
 
 TIMED_STEPS = 3
@@ -39,12 +39,11 @@ def planned(
     step_s          {before the discriminator, with it, preparing a batch}
     images_per_s, minutes, steps
     """
-    examples = None if pairs is None else Examples(open_pairs(pairs), config, hold=False)
+    examples = None if pairs is None else open_examples(open_pairs(pairs), config, hold=False)
     device = training_device(config)
     torch.manual_seed(config.seed)
-    figure = config.output != "image" if examples is None else examples.figure
-    learner = Pix2Pix(config, figure, device)
-    prepared_s, batch = 0.0, _random_batch(config, figure)
+    learner = method(config, examples, device)
+    prepared_s, batch = 0.0, learner.imagined()
     if examples is not None:
         began = now()
         batches = [examples.batch(step) for step in range(TIMED_STEPS)]
@@ -65,15 +64,17 @@ def planned(
         "config": config.model_dump(mode="json"),
         "device": str(device),
         "precision": "bf16" if uses_bf16(config, device) else "f32",
-        "output": "figure" if figure else "image",
+        "output": learner.output,
         "pairs": None if examples is None else {s: len(getattr(examples, s)) for s in ("train", "validation", "test")},
-        "networks": _networks(config, learner.networks),
+        "networks": [_row(name, learner.networks[name], shape, times) for name, shape, times in learner.sees()],
         "convention": CONVENTION,
         "memory_mb": {
             "weights": _megabytes(learner.networks) + _megabytes(_trained(learner)),
             "moments": 2 * _megabytes(_trained(learner)),
             "activations": round(kept / 1e6, 1),
-            "pairs": 0 if examples is None else round(len(examples.train) * config.size**2 * 4 / 1e6, 1),
+            "pairs": 0
+            if examples is None
+            else round(len(examples.train) * config.shape[0] * config.shape[1] * 4 / 1e6, 1),
         },
         "step_s": {"before the discriminator": alone_s, "with it": both_s, "preparing a batch": prepared_s},
         "images_per_s": config.schedule.batch / both,
@@ -96,19 +97,6 @@ def print_plan(plan: dict[str, Any]) -> None:
     )
 
 
-def _networks(config: TrainingConfig, networks: Any) -> list[dict[str, Any]]:
-    size = config.size
-    rows = [_row("generator", networks["generator"], (1, 3, size, size), 1.0)]
-    if "discriminator" in networks:
-        judge, side = networks["discriminator"], crop_side(config)
-        crops = config.discriminator.kind == "crops"
-        shape = (1, 3, side, side) if crops else (1, 6, size, size)
-        rows.append(
-            _row("discriminator", judge, shape, config.discriminator.crops / config.schedule.batch if crops else 1)
-        )
-    return rows
-
-
 def _row(name: str, network: nn.Module, shape: tuple[int, ...], times: float) -> dict[str, Any]:
     return {
         "network": name,
@@ -118,7 +106,7 @@ def _row(name: str, network: nn.Module, shape: tuple[int, ...], times: float) ->
     }
 
 
-def _trained(learner: Pix2Pix) -> dict[str, nn.Module]:
+def _trained(learner: Method) -> dict[str, nn.Module]:
     return {name: network for name, network in learner.networks.items() if name in learner.optimizers}
 
 
@@ -152,27 +140,6 @@ def _timed(step: Callable[[], object], now: Callable[[], float]) -> float:
             torch.cuda.synchronize()
         seconds.append(now() - began)
     return float(np.median(seconds))
-
-
-def _random_batch(config: TrainingConfig, figure: bool) -> Batch:
-    count, size, rng = config.schedule.batch, config.size, np.random.default_rng(0)
-
-    def pictures(channels: int) -> np.ndarray:
-        return rng.integers(0, 256, (count, size, size, channels), np.uint8)
-
-    corners = rng.integers(0, size - crop_side(config) + 1, (config.discriminator.crops, 2))
-    which = np.arange(config.discriminator.crops) % count
-    return Batch(
-        conditioning=pictures(3),
-        real=pictures(3),
-        mask=pictures(1)[..., 0],
-        weight=np.ones((count, size, size), np.float32),
-        far=(pictures(1)[..., 0] > 127).astype(np.uint8),
-        plate=pictures(3) if figure else None,
-        figure=None,
-        crops=np.column_stack([which, corners]).astype(np.int64),
-        shaken=pictures(3) if config.losses.consistency else None,
-    )
 
 
 def _flat(values: dict[str, Any], above: str = "") -> list[tuple[str, str]]:

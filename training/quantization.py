@@ -4,21 +4,19 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-
-from engines.images import Frame
 
 CALIBRATION_IMAGES = 48
 """Some 8 are enough for the ranges of a BatchNorm net; more of them cover rare poses and cost a second."""
 
 
-def int8_graph(graph: bytes, port: str, images: Sequence[Frame], float_tail: int = 0) -> bytes:
+def int8_graph(graph: bytes, inputs: Sequence[Mapping[str, np.ndarray]], float_tail: int = 0) -> bytes:
     """`graph` with its convolutions in int8; the last `float_tail` of them stay in float32.
 
-    `port` is the uint8 input that `images` are fed to.
+    `inputs` are what its ports are fed, to calibrate on.
     """
     import onnx
 
@@ -36,8 +34,8 @@ def int8_graph(graph: bytes, port: str, images: Sequence[Frame], float_tail: int
         with contextlib.redirect_stdout(io.StringIO()):
             quantized = nncf.quantize(
                 model,
-                nncf.Dataset(list(images), lambda image: {port: image}),
-                subset_size=len(images),
+                nncf.Dataset(list(inputs), dict),
+                subset_size=len(inputs),
                 preset=nncf.QuantizationPreset.MIXED,
                 ignored_scope=nncf.IgnoredScope(names=kept) if kept else None,
             )

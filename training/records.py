@@ -11,7 +11,7 @@ from training.film import write_timelapse
 from training.health import Health
 from training.runs import note, noted, writing
 from training.samples import write_picture
-from training.standing import Standing
+from training.standing import AnyStanding, Standing
 
 Say = Callable[[str], None]
 
@@ -32,7 +32,7 @@ class Records:
         self._scalars("train", step, said)
         self._sentences(step, self._health.heard(step, said))
 
-    def sampled(self, step: int, trained_s: float, sheet: Frame, standing: Standing | None) -> Path:
+    def sampled(self, step: int, trained_s: float, sheet: Frame, standing: AnyStanding | None) -> Path:
         """Keep a sheet of samples and how the run stands; returns the sheet's file."""
         path = self._folder / "samples" / f"step-{step:07d}.png"
         figures = figures_of(standing)
@@ -42,7 +42,7 @@ class Records:
         self._scalars("held out", step, figures)
         if self._board is not None:
             with writing(self._folder):
-                self._board.add_image("skeleton, generated, real", sheet, step, dataformats="HWC")
+                self._board.add_image("conditioning, generated, real", sheet, step, dataformats="HWC")
         if standing is not None:
             self._sentences(step, self._health.seen(step, standing))
         self._draw()
@@ -82,15 +82,14 @@ class Records:
                     self._board.add_scalar(f"{group}/{name}", value, step)
 
 
-def figures_of(standing: Standing | None) -> dict[str, float | None]:
+def figures_of(standing: AnyStanding | None) -> dict[str, float | None]:
     """How a line of metrics.jsonl says it."""
     if standing is None:
         return {"validation_figure_l1": None}
     learned, held_out = standing.recognized or (None, None)
-    figures = {
-        "validation_figure_l1": standing.figure_l1,
-        "validation_sharpness": standing.sharpness,
-        "validation_pck": standing.pck,
+    own = standing.figures if isinstance(standing, Standing) else {"error": standing.error, **standing.figures}
+    figures: dict[str, float | None] = {
+        **{f"validation_{name}": value for name, value in own.items()},
         "validation_moved": standing.moved,
         "validation_score": standing.score,
         "learned_recognized": learned,

@@ -1,4 +1,4 @@
-"""Sample sheets: skeleton | generated | real, a row a pair, seen through the very network that would be exported."""
+"""Sample sheets: conditioning | generated | real, a row a pair, seen through the network that would be exported."""
 
 from pathlib import Path
 
@@ -7,17 +7,18 @@ import numpy as np
 from torch import nn
 
 from engines.images import Frame
-from training.datasets import Examples
 from training.devices import picture_array
+from training.examples import AnyExamples
 from training.methods import Method
 
 
 def sheet(conditioning: Frame, generated: Frame, real: Frame) -> Frame:
-    """Three (B, H, W, 3) stacks as one picture of B rows."""
-    return np.concatenate([np.concatenate(list(stack)) for stack in (conditioning, generated, real)], axis=1)
+    """Three (B, H, W, 3 or 1) stacks as one picture of B rows."""
+    columns = [np.concatenate(list(stack)) for stack in (conditioning, generated, real)]
+    return np.concatenate([np.repeat(c, 3, axis=2) if c.shape[2] == 1 else c for c in columns], axis=1)
 
 
-def sample_sheet(method: Method, performer: nn.Module, examples: Examples, rows: int) -> Frame:
+def sample_sheet(method: Method, performer: nn.Module, examples: AnyExamples, rows: int) -> Frame:
     """Two rows in three from held-out pairs, the rest from those that were learned from."""
     held_out = examples.spread(examples.validation, rows - rows // 3)
     batch = examples.plain(held_out + examples.spread(examples.train, rows - len(held_out)))

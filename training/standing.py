@@ -1,8 +1,8 @@
 """How a generator stands on held-out pairs while it trains: what chooses the best checkpoint, never the losses."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import nn
@@ -12,8 +12,8 @@ from engines.images import Frame, resized
 from engines.pose.landmarks import Landmarks
 from engines.pose.tracker import Tracker
 from training import metrics
-from training.datasets import Examples
 from training.devices import picture_array
+from training.examples import AnyExamples
 from training.methods import Method
 
 Found = Callable[[Frame], Landmarks | None]
@@ -41,6 +41,40 @@ class Standing:
         """Higher is better. L1 alone prefers a blur, PCK alone a stick figure, sharpness alone noise."""
         return (self.pck or 0.0) + 0.5 * min(1.0, self.sharpness) - self.figure_l1 / 100
 
+    @property
+    def error(self) -> float:
+        """What should fall."""
+        return self.figure_l1
+
+    @property
+    def told(self) -> str:
+        pose = "" if self.pck is None else f", PCK@0.1 {self.pck:.2f}"
+        return f"{self.figure_l1:.1f} levels off in the figure{pose}, sharpness {self.sharpness:.2f}"
+
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """As a line of metrics.jsonl has them, behind `validation_`."""
+        return {"figure_l1": self.figure_l1, "sharpness": self.sharpness, "pck": self.pck}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a method that is not judged by a dancer's pose measures on its held-out pairs.
+
+    `score` chooses the best checkpoint: higher is better, differences below 0.005 count as none. `error` is what should
+    fall; `figures` are noted behind `validation_`, `told` is the sentence for people. The rest is as in `Standing`.
+    """
+
+    score: float
+    error: float
+    told: str
+    figures: Mapping[str, float | None]
+    moved: float | None = None
+    recognized: tuple[float, float] | None = None
+
+
+AnyStanding = Standing | Measured
+
 
 class Judge:
     """Looks at the same held-out pairs each time, and remembers the last pictures."""
@@ -49,11 +83,14 @@ class Judge:
         self._found = found
         self._before: list[Frame] = []
 
-    def standing(self, method: Method, performer: nn.Module, examples: Examples) -> Standing | None:
+    def standing(self, method: Method, performer: nn.Module, examples: AnyExamples) -> AnyStanding | None:
         """None where no pairs are held out."""
         indices = examples.spread(examples.validation, JUDGED)
         if not indices:
             return None
+        if not judged_by_pose(examples):
+            own = method.measured(performer, examples, indices)
+            return replace(own, recognized=_recognized(method, examples))
         pictures, errors, sharp, real_sharp, shares = [], [], [], [], []
         for i in indices:
             batch = examples.plain([i])
@@ -94,7 +131,12 @@ def pose_finder(wanted: bool, say: Callable[[str], None]) -> Iterator[Found | No
         yield lambda picture: tracker.track(picture, 0.0).landmarks
 
 
-def _recognized(method: Method, examples: Examples) -> tuple[float, float] | None:
+def judged_by_pose(examples: AnyExamples) -> bool:
+    """Whether these pairs show a dancer whose pose is known."""
+    return examples.pairs.header.kind == "skeleton"
+
+
+def _recognized(method: Method, examples: AnyExamples) -> tuple[float, float] | None:
     shares = [
         method.recognized(examples.plain(examples.spread(indices, JUDGED)))
         for indices in (examples.train, examples.validation)

@@ -23,8 +23,8 @@ from engines.bundle.lint import graph_complaints
 from engines.errors import EngineError
 from tests.fakes_engines import figure_graph, head, model, picture, recurrent_graph, shared_weights, tail
 from training.config import GeneratorConfig
-from training.export import OPSET, Ported
 from training.networks import generator
+from training.ports import OPSET, Ported
 
 if not RTX.is_installed:
     pytest.skip("tensorrt-rtx is not installed, so there is no compiler to ask", allow_module_level=True)

@@ -11,8 +11,9 @@ from engines.errors import BadInput, PairsError
 from engines.pose.skeleton import drawn_skeleton, style_hash
 from tests.fakes_training import room, swinging, written_pairs
 from tests.training.test_loop import _config
-from training.export import export, longhand
+from training.export import export
 from training.loop import train
+from training.ports import longhand
 from training.quantization import psnr_db
 
 

@@ -1,22 +1,35 @@
 """Training algorithms, found by name. Each is one file behind `Method`; the loop is shared, nothing is inherited."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from training.config import TrainingConfig
-from training.datasets import Batch, Examples
+from training.examples import AnyExamples
+
+if TYPE_CHECKING:
+    from training.forms import Form
+    from training.standing import Measured
+
+Seen = list[tuple[str, tuple[int, ...], float]]
+"""Networks by name, the shape of what each sees, and how many of those it sees for each picture."""
 
 
 class Method(Protocol):
-    """One algorithm with its networks. Everything it must remember lies in `networks` and `optimizers`."""
+    """One algorithm with its networks. Everything it must remember lies in `networks` and `optimizers`.
 
+    A batch is whatever its examples make (`training.examples`).
+    """
+
+    output: str
+    """What its generator gives, in a word: figure, image, chroma."""
     networks: Mapping[str, nn.Module]
+    """By name; optimizers have the name of the network that they update."""
     optimizers: Mapping[str, torch.optim.Optimizer]
 
-    def step(self, batch: Batch, step: int, progress: float) -> dict[str, Tensor]:
+    def step(self, batch: Any, step: int, progress: float) -> dict[str, Tensor]:
         """One update; `progress` is the share of the run that is done. Losses stay tensors: nobody waits here.
 
         Beside losses: `real_right` and `fake_right` (shares that the discriminator judged rightly), `total`,
@@ -24,23 +37,44 @@ class Method(Protocol):
         """
         ...
 
-    def performer(self, examples: Examples) -> nn.Module:
+    def performer(self, examples: AnyExamples) -> nn.Module:
         """The generator as it would be exported now: averaged weights, BatchNorm re-estimated, eval mode, a copy."""
         ...
 
-    def picture(self, generator: nn.Module, batch: Batch) -> Tensor:
-        """What `generator` shows for `batch`, over its plate: (B, 3, H, W) in -1..1."""
+    def picture(self, generator: nn.Module, batch: Any) -> Tensor:
+        """What `generator` shows for `batch`, finished: (B, 3, H, W) in -1..1."""
         ...
 
-    def recognized(self, batch: Batch) -> float | None:
+    def recognized(self, batch: Any) -> float | None:
         """Share of the real pictures of `batch` that the discriminator takes for real; None without one."""
         ...
 
+    def measured(self, performer: nn.Module, examples: AnyExamples, indices: list[int]) -> "Measured":
+        """How `performer` does on the held-out pairs `indices`; never asked of pairs that are judged by pose."""
+        ...
 
-def method(config: TrainingConfig, examples: Examples, device: torch.device) -> Method:
-    """The method that `config` names, with fresh networks on `device`."""
+    def sees(self) -> Seen:
+        """For a plan: what its networks look at."""
+        ...
+
+    def imagined(self) -> Any:
+        """For a plan without pairs: a batch of random pictures."""
+        ...
+
+
+def method(config: TrainingConfig, examples: AnyExamples | None, device: torch.device) -> Method:
+    """The method that `config` names, with fresh networks on `device`; without examples only good for a plan."""
     match config.method:
         case "pix2pix":
             from training.methods.pix2pix import Pix2Pix
 
-            return Pix2Pix(config, figure=examples.figure, device=device)
+            return Pix2Pix(config, figure=getattr(examples, "figure", config.output != "image"), device=device)
+
+
+def form(config: TrainingConfig, examples: Any) -> "Form":
+    """What the generator of `config.method`, taught with `examples`, is as a bundle."""
+    match config.method:
+        case "pix2pix":
+            from training.forms import PoseForm
+
+            return PoseForm(examples)

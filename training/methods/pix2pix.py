@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.profiler import record_function as part
 
+from training import metrics
 from training.averaging import averaged_copy, follow, reestimate_norms
 from training.config import TrainingConfig
-from training.datasets import Batch, Examples, crop_side
-from training.devices import autocast, picture_tensor, placed
+from training.datasets import Batch, crop_side, random_batch
+from training.devices import autocast, picture_array, picture_tensor, placed
+from training.examples import AnyExamples
 from training.losses import (
     FORMS,
     composited,
@@ -30,8 +32,10 @@ from training.losses import (
     temporal_l1,
     weighted_l1,
 )
+from training.methods import Seen
 from training.networks import discriminator, generator
 from training.sharing import average_gradients, with_shared_norms
+from training.standing import Measured
 
 # Lazy regularization (Karras et al. 2020, section 3.1): every 16th step, 16 times as strong.
 R1_EVERY = 16
@@ -40,6 +44,7 @@ R1_EVERY = 16
 class Pix2Pix:
     def __init__(self, config: TrainingConfig, figure: bool, device: torch.device) -> None:
         self.config, self.figure, self.device = config, figure, device
+        self.output = "figure" if figure else "image"
         self._generator = placed(generator(config.generator, matte=figure), device)
         self._average = averaged_copy(self._generator)
         with_shared_norms(self._generator)
@@ -79,7 +84,7 @@ class Pix2Pix:
         said = {name: loss.detach() for name, loss in losses.items()}
         return said | judged | {"total": total.detach(), "generator_gradient": gradient}
 
-    def performer(self, examples: Examples) -> nn.Module:
+    def performer(self, examples: AnyExamples) -> nn.Module:
         schedule = self.config.schedule
         indices = examples.spread(examples.train, schedule.bn_batches * schedule.batch)
         copy = averaged_copy(self._average)
@@ -99,6 +104,31 @@ class Pix2Pix:
         scores, _ = self._discriminator.eval()(views)
         self._discriminator.train()
         return float((scores.float() > self._form.border).float().mean())
+
+    def measured(self, performer: nn.Module, examples: AnyExamples, indices: list[int]) -> Measured:
+        errors, sharp, real_sharp = [], [], []
+        for i in indices:
+            batch = examples.plain([i])
+            picture, real = picture_array(self.picture(performer, batch))[0], batch.real[0]
+            everywhere = np.ones(real.shape[:2], bool)
+            errors.append(metrics.l1(picture, real))
+            sharp.append(metrics.gradient_energy(picture, everywhere))
+            real_sharp.append(metrics.gradient_energy(real, everywhere))
+        error, sharpness = float(np.mean(errors)), float(np.mean(sharp)) / max(1e-6, float(np.mean(real_sharp)))
+        told = f"{error:.1f} levels off, sharpness {sharpness:.2f}"
+        return Measured(0.5 * min(1.0, sharpness) - error / 100, error, told, {"sharpness": sharpness})
+
+    def sees(self) -> Seen:
+        config, (height, width) = self.config, self.config.shape
+        rows: Seen = [("generator", (1, 3, height, width), 1.0)]
+        if self._discriminator is not None:
+            side, crops = crop_side(config), config.discriminator.kind == "crops"
+            shape = (1, 3, side, side) if crops else (1, 6, height, width)
+            rows.append(("discriminator", shape, config.discriminator.crops / config.schedule.batch if crops else 1.0))
+        return rows
+
+    def imagined(self) -> Batch:
+        return random_batch(self.config, self.figure)
 
     def _generated(self, conditioning: Tensor) -> Tensor:
         with autocast(self.config, self.device):

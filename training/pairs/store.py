@@ -2,11 +2,12 @@
 
     pairs.json       the header; written last, so a folder without it is unfinished
     index.jsonl      one line a pair, in time order
-    landmarks.npy    (N, 33, 4) float32, in 0..1 of the square
-    frames/ID.png    RGB (S, S); for rendered pairs the composite
+    landmarks.npy    (N, 33, 4) float32, in 0..1 of the square; pairs of a kind `skeleton` only, like what follows
+    frames/ID.png    RGB (S, S); for rendered pairs the composite; of other kinds (H, W), each its own
     masks/ID.png     gray (S, S), 0..255: the pose model's person mask, or the true alpha of a rendered pair
     figures/ID.png   RGBA (S, S), straight alpha; rendered pairs only
     plates/SHOT.png  the clean room, whole frame, at the square's scale
+    conditioning/ID.png   what a generator looks at, of kinds where that cannot be made from the frame
 
 Skeletons are not stored: they are drawn from the landmarks when a pair is read, so style and augmentation always agree.
 """
@@ -34,7 +35,12 @@ from engines.pose.skeleton import SkeletonStyle
 FORMAT = 1
 Split = Literal["train", "validation", "gap", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "gap", "test")
+Kind = Literal["skeleton", "gray", "aligned", "next", "unpaired"]
 Crop = tuple[float, float, float]
+
+
+_FOLDERS = {"skeleton": ["frames", "masks", "plates"], "aligned": ["frames", "conditioning"]}
+_NO_LANDMARKS = np.empty((0, COUNT, 4), np.float32)
 
 
 class _Frozen(BaseModel):
@@ -62,14 +68,20 @@ class Shot(_Frozen):
 
 
 class PairsHeader(_Frozen):
-    """What a folder of pairs is. `size` is (S, S); `drops` counts the frames left out, by reason.
+    """What a folder of pairs is. `size` is (S, S), or the (H, W) of the largest frame of other kinds than `skeleton`.
+
+    `kind` says what is paired with a frame: its skeleton; itself in gray; another picture (`aligned`, which stage
+    conditioning it stands for is `conditioning`); the frame `stride` later (`next`); nothing (`unpaired`: a row's
+    `shot` names its side). `drops` counts the frames left out, by reason.
 
     `proportions` are the dancer's in the square of the main shot; `skeleton` is the style to draw with, None for the
     default; `warnings` are sentences for whoever trains on this.
     """
 
     format: int = FORMAT
-    kind: Literal["skeleton"] = "skeleton"
+    kind: Kind = "skeleton"
+    conditioning: str = ""
+    stride: int = 1
     size: Size
     fps: float
     shots: tuple[Shot, ...] = ()
@@ -134,6 +146,10 @@ class PairSet:
     def frame(self, i: int) -> Frame:
         return _rgb(_picture(self.folder / "frames" / f"{self.ids[i]}.png", cv2.IMREAD_COLOR))
 
+    def conditioning(self, i: int) -> Frame:
+        """What the generator looks at, where it was written: RGB (H, W, 3)."""
+        return _rgb(_picture(self.folder / "conditioning" / f"{self.ids[i]}.png", cv2.IMREAD_COLOR))
+
     def mask(self, i: int) -> NDArray[np.uint8]:
         """(S, S), 0..255."""
         return _picture(self.folder / "masks" / f"{self.ids[i]}.png", cv2.IMREAD_GRAYSCALE)
@@ -171,12 +187,14 @@ def open_pairs(folder: Path | str) -> PairSet:
     try:
         lines = (folder / "index.jsonl").read_text().splitlines()
         rows = tuple(Row.model_validate_json(line) for line in lines)
-        landmarks = np.load(folder / "landmarks.npy", allow_pickle=False)
+        landmarks = _NO_LANDMARKS
+        if header.kind == "skeleton":
+            landmarks = np.load(folder / "landmarks.npy", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise PairsError(
             f"{folder}: the index cannot be read ({_first_line(error)}); build the pairs again."
         ) from error
-    if landmarks.shape != (len(rows), COUNT, 4):
+    if header.kind == "skeleton" and landmarks.shape != (len(rows), COUNT, 4):
         raise PairsError(
             f"{folder}: landmarks.npy holds {landmarks.shape}, the index {len(rows)} pairs; build the pairs again."
         )
@@ -214,7 +232,7 @@ class PairsWriter:
 
     def __init__(self, folder: Path | str, header: PairsHeader) -> None:
         self.folder, self.header = Path(folder), header
-        names = ["frames", "masks", "plates"] + (["figures"] if header.true_alpha else [])
+        names = _FOLDERS.get(header.kind, ["frames"]) + (["figures"] if header.true_alpha else [])
         try:
             for name in names:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
@@ -233,16 +251,19 @@ class PairsWriter:
     def add(
         self,
         row: Row,
-        landmarks: Landmarks,
+        landmarks: Landmarks | None = None,
         frame: Frame | None = None,
         mask: NDArray[np.uint8] | None = None,
         figure: Frame | None = None,
+        conditioning: Frame | None = None,
     ) -> None:
         """Keeps one pair; a pair of this id that is already done is left as it is. Without pictures, they are there."""
         if row.id in self._notes:
             return
-        write_pictures(self.folder, row.id, frame, mask, figure)
-        note = {"row": row.model_dump(), "landmarks": np.asarray(landmarks, np.float64).tolist()}
+        write_pictures(self.folder, row.id, frame, mask, figure, conditioning)
+        note: dict[str, Any] = {"row": row.model_dump()}
+        if landmarks is not None:
+            note["landmarks"] = np.asarray(landmarks, np.float64).tolist()
         self._part.write(json.dumps(note) + "\n")
         self._part.flush()
         self._notes[row.id] = note
@@ -260,9 +281,10 @@ class PairsWriter:
         rows = [Row.model_validate(note["row"]) for note in notes]
         rows = [row.model_copy(update={"novelty": (novelty or {}).get(row.id, row.novelty)}) for row in rows]
         self._part.close()
-        temporary = self.folder / "landmarks.part.npy"
-        np.save(temporary, np.array([note["landmarks"] for note in notes], np.float32).reshape(-1, COUNT, 4))
-        os.replace(temporary, self.folder / "landmarks.npy")
+        if self.header.kind == "skeleton":
+            temporary = self.folder / "landmarks.part.npy"
+            np.save(temporary, np.array([note["landmarks"] for note in notes], np.float32).reshape(-1, COUNT, 4))
+            os.replace(temporary, self.folder / "landmarks.npy")
         write_text(self.folder / "index.jsonl", "".join(row.model_dump_json() + "\n" for row in rows))
         write_text(self.folder / "pairs.json", (header or self.header).model_dump_json(indent=1) + "\n")
         (self.folder / self.PART).unlink()
@@ -284,9 +306,15 @@ def write_pictures(
     frame: Frame | None = None,
     mask: NDArray[np.uint8] | None = None,
     figure: Frame | None = None,
+    conditioning: Frame | None = None,
 ) -> None:
     """The pictures of one pair, each renamed into place; usable from any process."""
-    pictures: Iterable[tuple[str, Any]] = (("masks", mask), ("figures", figure), ("frames", frame))
+    pictures: Iterable[tuple[str, Any]] = (
+        ("masks", mask),
+        ("figures", figure),
+        ("conditioning", conditioning),
+        ("frames", frame),
+    )
     for kind, picture in pictures:
         if picture is not None:
             _write_png(folder / kind / f"{id}.png", picture)

@@ -1,0 +1,127 @@
+"""What a generator is as a bundle: its ports, what feeds them, and how its outputs are seen.
+
+`export` writes and proves any `Form`; the first is that of a dancer learned from poses.
+"""
+
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from engines.bundle import Port
+from engines.images import Frame, resized
+from engines.pose.skeleton import style_hash
+from training.datasets import Examples
+from training.pairs.store import Shot
+from training.ports import Inputs, Outputs, Ported, longhand
+
+
+class Form(Protocol):
+    """How the pairs of a run and its generator meet in a bundle. `i` is the number of a pair."""
+
+    def described(self) -> dict[str, Any]:
+        """Fields of the manifest: conditioning, inputs, outputs, finish, fps and whatever else is its own."""
+        ...
+
+    def files(self) -> dict[str, bytes]:
+        """Files beside graph and preview, such as plate.png."""
+        ...
+
+    def ported(self, generator: nn.Module) -> nn.Module:
+        """Takes the input ports in their order, gives the output port or a tuple of them; goes into the graph."""
+        ...
+
+    def inputs(self, i: int) -> Inputs:
+        """What the input ports are fed for pair `i`, knobs at their defaults."""
+        ...
+
+    def longhand(self, generator: nn.Module, inputs: Inputs) -> dict[str, NDArray[np.int64]]:
+        """What torch gives for them, in levels, sharing nothing with the graph."""
+        ...
+
+    def seen(self, outputs: Outputs, i: int) -> Frame:
+        """The finished picture, (H, W, 3): what precisions are compared by."""
+        ...
+
+    def beside(self, i: int) -> tuple[Frame, Frame]:
+        """What stands left and right of it in the preview: what was looked at, and the real picture; both (H, W, 3)."""
+        ...
+
+
+class PoseForm:
+    """A dancer: skeleton in, figure over the plate (or the whole picture) out."""
+
+    def __init__(self, examples: Examples) -> None:
+        self._examples = examples
+        self._port = "figure" if examples.figure else "image"
+        self._plate, self._plate_at = _plate(examples)
+
+    def described(self) -> dict[str, Any]:
+        examples, size = self._examples, self._examples.config.size
+        return {
+            "conditioning": "skeleton",
+            "inputs": (Port(name="conditioning", shape=(size, size, 3), dtype="uint8"),),
+            "outputs": (Port(name=self._port, shape=(size, size, 4 if examples.figure else 3), dtype="uint8"),),
+            "finish": "over_plate" if examples.figure else "none",
+            "skeleton": examples.style,
+            "skeleton_hash": style_hash(examples.style),
+            "proportions": examples.pairs.header.proportions,
+            "fps": examples.pairs.header.fps,
+            "plate_at": self._plate_at,
+        }
+
+    def files(self) -> dict[str, bytes]:
+        return {} if self._plate is None else {"plate.png": png(self._plate)}
+
+    def ported(self, generator: nn.Module) -> nn.Module:
+        return Ported(generator)
+
+    def inputs(self, i: int) -> Inputs:
+        return {"conditioning": self._examples.conditioning(self._examples.pairs.landmarks[i])}
+
+    def longhand(self, generator: nn.Module, inputs: Inputs) -> dict[str, NDArray[np.int64]]:
+        return {self._port: longhand(generator, inputs["conditioning"])}
+
+    def seen(self, outputs: Outputs, i: int) -> Frame:
+        """Figures over their rooms."""
+        picture, plate = outputs[self._port], self._examples.plate_of(i)
+        return picture if plate is None else _over(picture, plate)
+
+    def beside(self, i: int) -> tuple[Frame, Frame]:
+        example = self._examples[i]
+        return self._examples.conditioning(example.landmarks), example.frame
+
+
+def _over(figure: Frame, plate: Frame) -> Frame:
+    alpha = figure[..., 3:].astype(np.float64) / 255
+    return np.rint(figure[..., :3] * alpha + plate * (1 - alpha)).astype(np.uint8)
+
+
+def _plate(examples: Examples) -> tuple[Frame | None, tuple[int, int]]:
+    """The room of the shot that most was learned from, at the generator's scale, and where its square lies."""
+    if not examples.figure:
+        return None, (0, 0)
+    shots = [examples.pairs.shot(int(i)) for i in examples.train]
+    return scaled_plate(examples, max({shot.id: shot for shot in shots}.values(), key=shots.count))
+
+
+def scaled_plate(examples: Examples, shot: Shot) -> tuple[Frame, tuple[int, int]]:
+    """The whole plate at training scale; within the square it is, to the pixel, the room that was trained over."""
+    size = examples.config.size
+    whole, square = examples.pairs.plate(shot), examples.plate(shot)
+    assert whole is not None
+    assert square is not None
+    scale = size / examples.pairs.header.size[0]
+    y, x = (round(corner * scale) for corner in shot.plate_at)
+    height, width = max(round(whole.shape[0] * scale), y + size), max(round(whole.shape[1] * scale), x + size)
+    plate = resized(whole, (height, width)).copy()
+    plate[y : y + size, x : x + size] = square
+    return plate, (y, x)
+
+
+def png(picture: Frame) -> bytes:
+    done, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    assert done
+    return bytes(data)

@@ -1,0 +1,64 @@
+"""A generator between the ports of a bundle: pictures in and out are (H, W, C) uint8, all conventions inside the graph.
+
+Cast first, scaling and layout inside, round and clip before the last cast, so that no backend shares a numeric
+convention with training.
+"""
+
+import io
+import warnings
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from engines.bundle.lint import check_graph_lint
+from engines.images import Frame
+from training.devices import picture_tensor
+
+OPSET = 17
+Inputs = Mapping[str, np.ndarray]
+Outputs = Mapping[str, np.ndarray]
+
+
+class Ported(nn.Module):
+    """A generator between its ports: (H, W, C) uint8 to (H, W, 3 or 4) uint8, straight alpha."""
+
+    def __init__(self, generator: nn.Module) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, conditioning: Tensor) -> Tensor:
+        pictures = conditioning.to(torch.float32).permute(2, 0, 1).unsqueeze(0) / 127.5 - 1
+        raw = self.generator(pictures)[0]
+        # One multiply-add over all channels: the matte is 0..1 already, color is -1..1.
+        low = raw.new_tensor([1.0, 1.0, 1.0, 0.0])[: raw.shape[0], None, None]
+        levels = (raw + low) * (255 - 127.5 * low)
+        return levels.permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8)
+
+
+def longhand(generator: nn.Module, conditioning: Frame) -> NDArray[np.int64]:
+    """What torch itself gives for one image, (H, W, C) levels of 255, with no graph and no port in between."""
+    with torch.no_grad():
+        raw = generator(picture_tensor(conditioning[None], torch.device("cpu")))[0].numpy().astype(np.float64)
+    levels = np.concatenate([(raw[:3] + 1) * 127.5, raw[3:] * 255])
+    return np.clip(np.rint(levels), 0, 255).astype(np.int64).transpose(1, 2, 0)
+
+
+def onnx_graph(ported: nn.Module, inputs: Inputs, outputs: Sequence[str]) -> bytes:
+    """`ported`, which takes `inputs` in this order, as a float32 graph that keeps the rules of a bundle."""
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecation; its successor needs another package
+        torch.onnx.export(
+            ported.eval(),
+            tuple(torch.from_numpy(np.zeros_like(value)) for value in inputs.values()),
+            file,  # type: ignore[arg-type]
+            input_names=list(inputs),
+            output_names=list(outputs),
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    check_graph_lint(file.getvalue(), "generator.onnx")
+    return file.getvalue()
