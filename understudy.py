@@ -79,6 +79,10 @@ def replay(args: argparse.Namespace) -> int:
     print(f"{args.log}: {done.pictures} pictures, {done.identical} identical to the logged ones, {done.seconds:.1f} s")
     if done.first_different_s is not None and args.bundle is None:
         print(f"the first that differs is at {done.first_different_s:.2f} s")
+    if done.with_visitors:
+        print(f"{done.with_visitors} pictures with a visitor are left out: nothing of a visitor is kept")
+    for note in done.notes:
+        print(note)
     return 0 if done.identical == done.pictures or args.bundle else 1
 
 
@@ -486,6 +490,7 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--restart-at", metavar="HH:MM", help="end each day then, for the service to begin anew")
     one.add_argument("--log-file", type=Path, metavar="FILE", help="what is logged, also there; 25 MB are kept")
     one.add_argument("--log", type=Path, metavar="SHOW.jsonl", help="write controls, poses and timing, for replay")
+    one.add_argument("--log-camera", action="store_true", default=None, help="with --log: the camera too, without loss")
     one.add_argument("--chaos", action="store_true", help="break everything once and see whether pictures flow on")
 
     one = _command(commands, "render", render, "perform a clip offline, every frame")

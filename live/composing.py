@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.errors import BadInput
 from engines.images import Frame, Size, covering, resized
 from engines.pose.skeleton import drawn_skeleton
 from live.cards import test_card
@@ -232,6 +234,16 @@ class Composer:
 
     def _guarded(self, picture: Frame, time_s: float, controls: Controls, is_dark: bool = False) -> Frame:
         return self._guard(picture, time_s, is_dark) if controls.guard else picture
+
+
+def backdrop_of(path: Path | None) -> Frame | None:
+    """The picture behind the figure. Raises `BadInput`."""
+    if path is None:
+        return None
+    image = cv2.imread(str(path))
+    if image is None:
+        raise BadInput(f"{path}: is no picture that can be read; name a PNG or JPEG")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _looked(picture: Frame, controls: Controls) -> Frame:

@@ -67,6 +67,8 @@ class LiveOptions(BaseModel):
     """What is logged, also into this file; five files of 5 MB are kept."""
     log: Path | None = None
     """Controls, poses and timing, to be performed again by `understudy replay`."""
+    log_camera: bool = False
+    """The camera too, without loss, in SHOW.camera.mkv beside the log; never while a visitor is there."""
     send: tuple[str, ...] = ()
     """To other programs: KIND or KIND:WHAT, as in ndi:figure."""
     record: Path | None = None
@@ -132,6 +134,8 @@ def live_options(config: Path | None = None, given: Mapping[str, Any] | None = N
     except ValidationError as error:
         raise ConfigError(_sentence(error, config)) from error
     options.initial_controls(False)
+    if options.log_camera and not options.log:
+        raise ConfigError("log_camera keeps the camera beside a log: name one with --log SHOW.jsonl")
     return options
 
 

@@ -1,11 +1,15 @@
 """The log of a show: controls, poses and timing, enough to perform it again. No pictures, kilobytes a second.
 
 Lines of JSON, in the order in which things happened:
-{"show": ...}      the first line: format, engine threads, and of each act (by number) its bundle
+{"show": ...}      the first line: format, engine threads, backdrop, whether the camera was recorded too
+{"act": n, ...}    somebody came on: the bundle, and the backend and precision that it runs on
 {"c": n, ...}      controls that changed, by field name; n is the number of this state of the desk
-["p", act, time, [h, w], landmarks, idle, c, latency]   a pose was prepared (landmarks: base64 of (33, 4) float32)
-["d", act, time]                                        its picture was made
-["t", time, elapsed, act, shown, c, [[act, shown, share]...], crc]   what was shown in a tick, and its checksum
+["k", time, place]                     where the camera's frame of that time lies in the film (live.film)
+["p", act, time, [h, w], landmarks, idle, c, latency, mask]   a scene was prepared (landmarks: base64 of float32)
+["d", act, time]                       its picture was made
+["r", act]                             its engine was opened anew
+["t", time, elapsed, act, shown, c, [[act, shown, share]...], crc, camera]   what a tick showed, and its checksum
+["v", time]                            a tick with a visitor: nothing of them is kept
 """
 
 import base64
@@ -13,33 +17,46 @@ import json
 import queue
 import threading
 import zlib
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.errors import BadInput
 from engines.images import Frame
 from engines.pose.landmarks import Landmarks
 from live.control.parameters import Controls
+from live.film import Filming
 from live.pipeline import Performed, Prepared
+from live.sources import Captured
 
 FORMAT = 1
 WAITING = 20_000
 """Lines; some minutes of a disk that hangs. What is lost after that is counted, and such a log cannot be replayed."""
+
+HIDDEN = "visitor"
+"""In place of a frame's place: it shows a visitor who is being captured."""
+
+FILMED = 64
+"""Frames that are known to be kept: several acts look at one frame."""
 
 Voiced = tuple[object, Performed | None, float]
 """Whose picture (its act), which one, and its share."""
 
 
 class ShowLog:
-    """Written by a thread of its own; every call returns at once. Raises `BadInput` when the file cannot be made."""
+    """Written by a thread of its own; every call returns at once. Raises `BadInput` when the file cannot be made.
 
-    def __init__(self, path: Path, header: dict[str, Any]) -> None:
+    `films`: the camera's frames are kept too, beside the log, but never while a visitor is captured or on stage.
+    """
+
+    def __init__(self, path: Path, header: dict[str, Any], films: bool = False) -> None:
         self.path, self.lost = path, 0
-        self.fault: str | None = None
+        self._fault: str | None = None
         self._lock = threading.Lock()
         self._acts: dict[int, int] = {}
         self._kept: list[object] = []  # so that no act's id is given to another one
@@ -49,56 +66,102 @@ class ShowLog:
         self._picture: Frame | None = None
         self._crc = 0
         self._lines: queue.Queue[str | None] = queue.Queue(WAITING)
+        self._filmed: OrderedDict[float, None] = OrderedDict()
+        self.has_visitor = False
+        """Set while a visitor is captured or on stage: what the camera sees is theirs."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("w", encoding="utf-8")
         except OSError as error:
             raise BadInput(f"{path}: cannot be written ({error.strerror}); choose another file for --log") from error
-        self._put({"show": {"format": FORMAT, **header}})
+        self._filming = Filming(path) if films else None
+        self._put({"show": {"format": FORMAT, **header, "film": films}})
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
 
-    def begin(self, act: object, bundle: Path) -> None:
+    @property
+    def fault(self) -> str | None:
+        """What is being lost, for people."""
+        return self._fault or (self._filming.fault if self._filming else None)
+
+    def begin(self, act: object, bundle: Path, backend: str, precision: str) -> None:
         """An act has come on; its poses and pictures are told from now on."""
         with self._lock:
             self._acts[id(act)] = len(self._kept)
             self._kept.append(act)
-            self._put({"act": len(self._kept) - 1, "bundle": str(bundle.resolve())})
+            place = {"act": len(self._kept) - 1, "bundle": str(bundle.resolve())}
+            self._put({**place, "backend": backend, "precision": precision})
+
+    def reopened(self, act: object) -> None:
+        """Its engine failed, and it goes on with a new one, which remembers nothing."""
+        with self._lock:
+            self._put(["r", self._acts[id(act)]])
 
     def prepared(self, act: object, prepared: Prepared) -> None:
         seen, controls = prepared.seen, prepared.controls
-        if seen is None or controls is None:  # made from a frame: nothing that could be performed again
-            with self._lock:
-                self._put(["camera", self._acts[id(act)]])
-            return
+        assert seen is not None
+        assert controls is not None
         size = seen.captured.frame.shape[:2]
         with self._lock:
+            self._film(seen.captured)
             state = self._state_of(controls)
-            landmarks = _text(seen.tracked.landmarks)
+            landmarks, mask = _text(seen.tracked.landmarks), None
+            if self._filming and seen.tracked.mask is not None and not self.has_visitor:
+                mask = base64.b64encode(zlib.compress(seen.tracked.mask.tobytes(), 1)).decode()
             time_s, latency_s = seen.captured.captured_s, prepared.latency_s
-            self._put(["p", self._acts[id(act)], time_s, size, landmarks, seen.is_idle, state, latency_s])
+            self._put(["p", self._acts[id(act)], time_s, size, landmarks, seen.is_idle, state, latency_s, mask])
 
     def performed(self, act: object, performed: Performed) -> None:
         with self._lock:
             self._put(["d", self._acts[id(act)], performed.drawn.captured_s])
 
     def shown(
-        self, time_s: float, elapsed_s: float, voices: Sequence[Voiced], controls: Controls, picture: Frame
+        self,
+        time_s: float,
+        elapsed_s: float,
+        voices: Sequence[Voiced],
+        controls: Controls,
+        picture: Frame,
+        captured: Captured | None = None,
     ) -> None:
-        """What a tick showed; the first voice is the act on stage."""
+        """What a tick showed; the first voice is the act on stage. `captured`: the newest frame of the camera."""
+        if self.has_visitor or any(id(act) not in self._acts for act, _, _ in voices):
+            with self._lock:
+                self._put(["v", time_s])
+            return
         if picture is not self._picture:
             self._picture, self._crc = picture, checksum(picture)
         with self._lock:
+            camera = None
+            if self._filming and captured and looks_at_newest(controls):
+                self._film(captured)
+                camera = captured.captured_s
             rows = [(self._acts[id(act)], _time_of(performed), share) for act, performed, share in voices]
             (act, shown, _), others = rows[0], rows[1:]
-            self._put(["t", time_s, elapsed_s, act, shown, self._state_of(controls), others, self._crc])
+            state = self._state_of(controls)
+            self._put(["t", time_s, elapsed_s, act, shown, state, others, self._crc, camera])
 
     def close(self) -> None:
         """Write all that waits."""
+        if self._filming:
+            self._filming.close()
         self._put({"end": {"lost": self.lost}})
         self._lines.put(None)
         self._thread.join(20)
         self._file.close()
+
+    def _film(self, captured: Captured) -> None:
+        """Keep this frame once."""
+        time_s = captured.captured_s
+        if self._filming is None or time_s in self._filmed:
+            return
+        place = HIDDEN if self.has_visitor else self._filming.keep(captured.frame)
+        self._filmed[time_s] = None
+        if len(self._filmed) > FILMED:
+            self._filmed.popitem(last=False)
+        if place is None:
+            self._fault = f"{self.path}: the disk is too slow, {self._filming.lost} frames of the camera are lost"
+        self._put(["k", time_s, place])
 
     def _state_of(self, controls: Controls) -> int:
         if controls is not self._last:
@@ -115,7 +178,7 @@ class ShowLog:
             self._lines.put_nowait(json.dumps(line, separators=(",", ":")))
         except queue.Full:
             self.lost += 1
-            self.fault = f"{self.path}: the disk is too slow, {self.lost} lines of the log are lost"
+            self._fault = f"{self.path}: the disk is too slow, {self.lost} lines of the log are lost"
 
     def _run(self) -> None:
         while (line := self._lines.get()) is not None:
@@ -123,11 +186,23 @@ class ShowLog:
                 self._file.write(line + "\n")
             except OSError as error:
                 self.lost += 1
-                self.fault = f"{self.path}: the log ended ({error.strerror})"
+                self._fault = f"{self.path}: the log ended ({error.strerror})"
+
+
+def looks_at_newest(controls: Controls) -> bool:
+    """Whether a tick shows the newest frame of the camera, and not the one that was performed to."""
+    return controls.mix <= 0 or controls.passthrough or controls.inset == "camera"
 
 
 def checksum(picture: Frame) -> int:
     return zlib.crc32(np.ascontiguousarray(picture).data)
+
+
+def mask_of(text: str | None, size: Sequence[int]) -> NDArray[np.uint8] | None:
+    """As it was logged, (H, W)."""
+    if text is None:
+        return None
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(size[0], size[1])
 
 
 def landmarks_of(text: str | None) -> Landmarks | None:

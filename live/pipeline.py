@@ -66,7 +66,7 @@ class Prepared:
     seen: Seen | None = None
     controls: Controls | None = None
     latency_s: float = 0.0
-    """What it was made of, where it was made of a pose: for the log."""
+    """What it was made of: for the log."""
 
 
 @dataclass(frozen=True)
@@ -275,7 +275,9 @@ class Preparing:
         frame = flipped(captured.frame) if controls.mirror else captured.frame
         scene = Scene(presence=1.0, frame=frame, captured_s=captured.captured_s, knobs=controls.knobs)
         inputs = self._smoothed(performer.conditioned(scene), controls, captured.captured_s)
-        self._out.put(Prepared(inputs, scene, Spent(conditioning_s=watch.lap())))
+        seen = Seen(captured, Tracked(None, None, captured.captured_s))
+        spent = Spent(conditioning_s=watch.lap())
+        self._out.put(Prepared(inputs, scene, spent, seen=seen, controls=controls))
         return True
 
     def _smoothed(self, inputs: Inputs, controls: Controls, time_s: float) -> Inputs:

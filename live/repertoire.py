@@ -88,6 +88,11 @@ class Act:
         """What it runs on, for the overlay."""
         return self._stand_in.said
 
+    @property
+    def engine(self) -> tuple[str, str]:
+        """Backend and precision that it runs on now."""
+        return self._stand_in.engine.backend, self._stand_in.engine.precision
+
     def start(self) -> "Act":
         for stage in self._stages:
             stage.start()

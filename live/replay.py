@@ -8,18 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from engines.bundle.manifest import FROM_LANDMARKS
-from engines.errors import BadInput
+from engines.errors import BadInput, EngineError
 from engines.images import Frame, Size
 from engines.pose.tracker import Tracked
-from live.composing import Composer, Voice
+from live.composing import Composer, Voice, backdrop_of
 from live.config import LiveOptions
 from live.control.parameters import Controls
-from live.gauges import Gauges
-from live.log import FORMAT, checksum, landmarks_of
-from live.mailbox import Latest, Post
-from live.pipeline import Drawing, FollowsPeople, Performed, Prepared, Preparing, Seen, StandIn
-from live.repertoire import resting_of
+from live.film import Film
+from live.log import FORMAT, HIDDEN, checksum, landmarks_of, mask_of
+from live.pipeline import FollowsPeople, Seen, StandIn
+from live.restaged import RestagedAct, RestagedCamera
 from live.sinks.recorder import Movie
 from live.sources import Captured
 
@@ -35,6 +33,10 @@ class Replayed:
     identical: int
     seconds: float
     first_different_s: float | None = None
+    with_visitors: int = 0
+    """Pictures with a visitor, of whom nothing is kept: they are left out."""
+    notes: tuple[str, ...] = ()
+    """What may make pictures differ from the logged ones."""
 
 
 def replay(
@@ -47,7 +49,7 @@ def replay(
 ) -> Replayed:
     """Perform a log again, with `bundle` in place of the logged ones where that is given, into the movie `out`.
 
-    Raises `BadInput` for a log that is damaged, or of a show that looked at the camera's pixels.
+    Raises `BadInput` for a log that is damaged, or of a show that looked at a camera that was not recorded.
     """
     stage = _Stage(log, bundle, opened or _opened, followed or _followed)
     movie: Movie | None = None
@@ -69,47 +71,7 @@ def replay(
         stage.close()
         if movie:
             movie.close()
-    return Replayed(pictures, identical, end_s - start_s, first)
-
-
-class _Act:
-    """One logged act: the real parts between pose and picture, stepped by the log instead of by threads."""
-
-    def __init__(self, stand_in: StandIn, follower: FollowsPeople) -> None:
-        self.stand_in, self.resting = stand_in, resting_of(stand_in)
-        self._seen: Latest[Seen] = Latest()
-        self._prepared: Latest[Prepared] = Latest()
-        self._taken: Latest[Prepared] = Latest()
-        self._performed: Latest[Performed] = Latest()
-        self._controls, self._latency_s = Controls(), 0.0
-        self._by_time: dict[float, Prepared] = {}
-        self._posts: dict[float, Post[Performed]] = {}
-        self._preparing = Preparing(
-            lambda: stand_in,
-            follower,
-            Latest(),
-            self._seen,
-            lambda: self._controls,
-            self._prepared,
-            lambda: self._latency_s,
-        )
-        self._drawing = Drawing(stand_in, self._taken, self._performed, Gauges())
-
-    def prepare(self, seen: Seen, controls: Controls, latency_s: float) -> None:
-        self._controls, self._latency_s = controls, latency_s
-        self._seen.put(seen)
-        self._preparing.step()
-        if post := self._prepared.newest:
-            self._by_time = {**dict(list(self._by_time.items())[-64:]), seen.captured.captured_s: post.value}
-
-    def draw(self, time_s: float) -> None:
-        self._taken.put(self._by_time[time_s])
-        self._drawing.step()
-        if post := self._performed.newest:
-            self._posts = {**dict(list(self._posts.items())[-64:]), time_s: post}
-
-    def shown(self, time_s: float | None) -> Post[Performed] | None:
-        return None if time_s is None else self._posts[time_s]
+    return Replayed(pictures, identical, end_s - start_s, first, stage.with_visitors, tuple(stage.notes))
 
 
 class _Stage:
@@ -117,27 +79,36 @@ class _Stage:
 
     def __init__(self, log: Path, bundle: Path | None, opened: Opened, followed: Followed) -> None:
         self._log, self._bundle, self._opened, self._followed = log, bundle, opened, followed
-        self._acts: dict[int, _Act] = {}
+        self._acts: dict[int, RestagedAct] = {}
+        self._opening: dict[int, tuple[Path, LiveOptions]] = {}
         self._states: dict[int, Controls] = {}
         self._values: dict[str, Any] = {}
         self._options = LiveOptions()
-        self._frames: dict[Size, Frame] = {}
+        self._blank: dict[Size, Frame] = {}
+        self._composer = Composer()
+        self._camera: RestagedCamera | None = None
+        self.with_visitors = 0
+        self.notes: list[str] = []
 
     def pictures(self) -> Iterator[tuple[float, Frame, int]]:
         """Time, picture and logged checksum of every tick."""
-        composer = Composer()
         for number, line in enumerate(self._lines(), 1):
             try:
                 if isinstance(line, dict):
                     self._take(line)
+                elif line[0] == "k" and self._camera:
+                    self._camera.places[line[1]] = line[2]
                 elif line[0] == "p":
                     self._prepare(*line[1:])
                 elif line[0] == "d":
                     self._acts[line[1]].draw(line[2])
-                elif line[0] == "t":
-                    yield self._shown(composer, *line[1:])
-                elif line[0] == "camera":
-                    raise BadInput(f"{self._log}: {_CAMERA}")
+                elif line[0] == "r":
+                    self._acts[line[1]].reopen(self._stand_in(line[1]))
+                elif line[0] == "t" and (shown := self._shown(*line[1:])):
+                    yield shown
+                elif line[0] in "tv":
+                    self.with_visitors += 1
+                    self._composer.forget()
             except (KeyError, IndexError, TypeError, ValueError) as error:
                 raise BadInput(f"{self._log}, line {number}: is damaged ({error!r})") from error
 
@@ -147,33 +118,69 @@ class _Stage:
 
     def _take(self, line: dict[str, Any]) -> None:
         if "show" in line:
-            if line["show"]["format"] != FORMAT:
-                raise BadInput(f"{self._log}: is of format {line['show']['format']}, this understudy reads {FORMAT}")
-            self._options = LiveOptions(threads=line["show"].get("threads"), **line["show"].get("engine", {}))
+            self._begin(line["show"])
         elif "act" in line:
-            stand_in = self._opened(self._bundle or Path(line["bundle"]), self._options)
-            if stand_in.performer.manifest.conditioning not in FROM_LANDMARKS:
-                raise BadInput(f"{self._log}: {_CAMERA}")
-            self._acts[line["act"]] = _Act(stand_in, self._followed(stand_in))
+            self._enter(line)
         elif "c" in line:
             self._values |= {name: value for name, value in line.items() if name != "c"}
             controls = self._states[line["c"]] = Controls(**self._values)
-            if _looks_at_camera(controls):
+            if _looks_at_camera(controls) and self._camera is None:
                 raise BadInput(f"{self._log}: {_CAMERA}")
         elif "end" in line and line["end"]["lost"]:
             raise BadInput(f"{self._log}: {line['end']['lost']} lines were lost when it was written")
 
+    def _begin(self, header: dict[str, Any]) -> None:
+        if header["format"] != FORMAT:
+            raise BadInput(f"{self._log}: is of format {header['format']}, this understudy reads {FORMAT}")
+        self._options = LiveOptions(threads=header.get("threads"), **header.get("engine", {}))
+        backdrop = header.get("backdrop")
+        self._composer = Composer(backdrop_of(Path(backdrop) if backdrop else None))
+        self._camera = RestagedCamera(Film(self._log)) if header.get("film") else None
+
+    def _enter(self, line: dict[str, Any]) -> None:
+        """Somebody comes on, on the very engine that the log names, where that is here."""
+        number, options = line["act"], self._options
+        if self._bundle is None and "backend" in line:
+            options = options.model_copy(update={"backend": line["backend"], "precision": line["precision"]})
+        self._opening[number] = self._bundle or Path(line["bundle"]), options
+        try:
+            stand_in = self._stand_in(number)
+        except EngineError as error:
+            if options is self._options:
+                raise
+            self._opening[number] = self._opening[number][0], self._options
+            stand_in = self._stand_in(number)
+            self.notes.append(f"it was performed on another engine, so pictures may differ a little: {error}")
+        act = self._acts[number] = RestagedAct(stand_in, self._followed(stand_in))
+        if self._camera is None and act.looks_at_frames:
+            raise BadInput(f"{self._log}: {_CAMERA}")
+
+    def _stand_in(self, act: int) -> StandIn:
+        return self._opened(*self._opening[act])
+
     def _prepare(
-        self, act: int, time_s: float, size: list[int], text: str | None, is_idle: bool, state: int, latency_s: float
+        self,
+        act: int,
+        time_s: float,
+        size: list[int],
+        text: str | None,
+        is_idle: bool,
+        state: int,
+        latency_s: float,
+        mask: str | None = None,
     ) -> None:
-        height, width = size
-        frame = self._frames.setdefault((height, width), np.zeros((height, width, 3), np.uint8))
-        tracked = Tracked(landmarks_of(text), None, time_s)
-        self._acts[act].prepare(Seen(Captured(frame, time_s), tracked, 0.0, is_idle), self._states[state], latency_s)
+        post = self._camera.post(time_s) if self._camera else None
+        if post is None and self._acts[act].looks_at_frames:
+            return  # a visitor stood there, or it is lost: the tick that would show it is left out, or refused
+        captured = post.value if post else Captured(self._blank_of((size[0], size[1])), time_s)
+        tracked = Tracked(landmarks_of(text), mask_of(mask, size), time_s)
+        self._acts[act].prepare(Seen(captured, tracked, 0.0, is_idle), self._states[state], latency_s)
+
+    def _blank_of(self, size: Size) -> Frame:
+        return self._blank.setdefault(size, np.zeros((*size, 3), np.uint8))
 
     def _shown(
         self,
-        composer: Composer,
         time_s: float,
         elapsed_s: float,
         act: int,
@@ -181,13 +188,22 @@ class _Stage:
         state: int,
         others: list[list[Any]],
         crc: int,
-    ) -> tuple[float, Frame, int]:
+        camera: float | None = None,
+    ) -> tuple[float, Frame, int] | None:
+        """None where it shows a visitor."""
         first, controls = self._acts[act], self._states[state]
+        voices = [first, *(self._acts[other] for other, _, _ in others)]
+        if self._camera and (_looks_at_camera(controls) or any(voice.looks_at_frames for voice in voices)):
+            times_s = [shown, camera, *(which for _, which, _ in others)]
+            self._camera.check([time_s for time_s in times_s if time_s is not None], self._log)
+            if any(self._camera.places.get(time_s) == HIDDEN for time_s in times_s):
+                return None
+        captured = self._camera.post(camera) if self._camera and camera is not None else None
         beside = [
             Voice(self._acts[other].resting, self._acts[other].shown(which), share) for other, which, share in others
         ]
-        picture = composer.picture(
-            first.resting, first.shown(shown), None, controls, elapsed_s, time_s=time_s, others=beside
+        picture = self._composer.picture(
+            first.resting, first.shown(shown), captured, controls, elapsed_s, time_s=time_s, others=beside
         )
         return time_s, picture, crc
 
@@ -205,7 +221,8 @@ class _Stage:
 
 _CAMERA = (
     "this show looked at the camera's pixels (mix, backdrop, inset or a performer that looks at frames), and a log "
-    "holds no pictures: only shows of skeleton or figure performers before plate, black or a picture can be replayed"
+    "holds no pictures: log with --log-camera to keep them, or replay a show of a skeleton or figure performer before "
+    "plate, black or a picture"
 )
 
 

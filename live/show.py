@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import cv2
-import numpy as np
 
-from engines.errors import BadInput, Unavailable
-from engines.images import Frame
+from engines.errors import Unavailable
 from live.attract import Attract
 from live.choosing import Choosing
-from live.composing import Composer, Voice
+from live.composing import Composer, Voice, backdrop_of
 from live.config import LiveOptions
 from live.control.console import Console
 from live.control.desk import Desk
@@ -210,10 +208,11 @@ def play(show: Show, now: Clock = time.perf_counter) -> None:
         performed = act.performed.newest
         beside = show.repertoire.beside(controls, tick.time_s)
         others = [(other, other.performed.newest, share) for other, share in beside]
+        captured = show.frames.newest
         picture = show.composer.picture(
             act.resting,
             performed,
-            show.frames.newest,
+            captured,
             controls,
             elapsed_s=tick.time_s - last.tick_s,
             time_s=tick.time_s,
@@ -224,7 +223,11 @@ def play(show: Show, now: Clock = time.perf_counter) -> None:
                 (act, performed.value if performed else None, 1.0),
                 *((other, post.value if post else None, share) for other, post, share in others),
             ]
-            show.log.shown(tick.time_s, tick.time_s - last.tick_s, voices, controls, picture)
+            show.log.has_visitor = show.visitors is not None and show.visitors.is_here
+            seen = captured.value if captured else None
+            show.log.shown(tick.time_s, tick.time_s - last.tick_s, voices, controls, picture, seen)
+            if show.log.fault:
+                show.faults.report("log", Unavailable(show.log.fault))
         if show.visitors and (mirror := show.visitors.picture) is not None and not controls.panic:
             picture = mirror
         show.outputs.show(picture, tick)
@@ -299,7 +302,7 @@ def on_stage(
         frames: Latest[Captured] = Latest()
         seen: Latest[Seen] = Latest()
 
-        log = ShowLog(options.log, _logged(options)) if options.log else None
+        log = ShowLog(options.log, _logged(options), options.log_camera) if options.log else None
         if log:
             stack.callback(log.close)
 
@@ -307,9 +310,16 @@ def on_stage(
         stack.callback(visitors.close)
 
         def begin(path: Path) -> Act:
+            begun: list[Act] = []
+
+            def opened(path: Path) -> StandIn:
+                if log and begun and path != VISITOR:
+                    log.reopened(begun[0])
+                return visitors.stand_in() if path == VISITOR else doors.stand_in(path, options)
+
             act = Act(
                 path,
-                lambda path: visitors.stand_in() if path == VISITOR else doors.stand_in(path, options),
+                opened,
                 doors.follower,
                 frames,
                 seen,
@@ -318,7 +328,8 @@ def on_stage(
                 gauges,
             )
             if log and path != VISITOR:
-                log.begin(act, path)
+                begun.append(act)
+                log.begin(act, path, *act.engine)
                 act.prepared.tell, act.performed.tell = partial(log.prepared, act), partial(log.performed, act)
             return act
 
@@ -335,7 +346,7 @@ def on_stage(
             clock_time(options.restart_at) if options.restart_at else None,
         )
         show.is_mirror = lambda: source.newest.is_mirror
-        show.composer = Composer(_backdrop(options.backdrop))
+        show.composer = Composer(backdrop_of(options.backdrop))
         _add_sinks(show, stack, sinks)
         console.start(
             stack, faults, lambda: repertoire.names, lambda out: Telemetry(out, show.figures, lambda: repertoire.act)
@@ -355,17 +366,9 @@ def _logged(options: LiveOptions) -> dict[str, Any]:
     from engines.machine import cores
 
     threads = options.threads or max(1, cores() - 1)
-    return {"threads": threads, "engine": {"backend": options.backend, "precision": options.precision}}
-
-
-def _backdrop(path: Path | None) -> Frame | None:
-    """The picture behind the figure. Raises `BadInput`."""
-    if path is None:
-        return None
-    image = cv2.imread(str(path))
-    if image is None:
-        raise BadInput(f"{path}: is no picture that can be read; name a PNG or JPEG")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+    engine = {"backend": options.backend, "precision": options.precision}
+    backdrop = str(options.backdrop.resolve()) if options.backdrop else None
+    return {"threads": threads, "engine": engine, "backdrop": backdrop}
 
 
 class _Reopened(Generic[T]):

@@ -60,6 +60,11 @@ class Visitors:
         """What a visitor sees while they are captured; None when nobody is."""
         return self._picture
 
+    @property
+    def is_here(self) -> bool:
+        """Whether somebody is being captured, learned or on stage."""
+        return self._is_on_stage or bool(self._thread and self._thread.is_alive())
+
     def heed(self, controls: Controls, stage: Stage, now_s: float) -> None:
         """Once a tick: begin, forget on request, and forget when the time is up."""
         asked = (controls.visitor_capture, controls.visitor_forget)
