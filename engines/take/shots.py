@@ -1,19 +1,15 @@
 """Where a clip is cut, and which of its frames are fit to learn from."""
 
 from collections import Counter
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.film.cutting import cut_points, spans
 from engines.pose.landmarks import Joint, in_heights, torso_length
 from engines.take.clip import kept_at
 from engines.take.tracking import Track
 
-# Measured on eight clips (glances 96 wide): the one true cut differs by 35 levels where its neighbors differ by 6 and
-# correlates by 0.60; the fastest hand-held zoom reaches 18 levels, but for many frames on end, and correlates by 0.77;
-# a lamp switched on reaches 10 and correlates by 0.99.
-CUT_LEVELS, CUT_TIMES, CUT_CORRELATION = 10.0, 2.5, 0.85
 SHORTEST_SHOT_S = 1.0
 LOW_VISIBILITY = 0.5
 OUTSIDE = 0.01  # of the frame: a fingertip beyond the edge does no harm
@@ -35,24 +31,12 @@ CUT, SHORT, BLUR, DUPLICATE, THINNED = "cut or jump", "short shot", "blur", "nea
 
 def cuts(track: Track) -> NDArray[np.int64]:
     """Indices at which a new shot begins; the 0th frame is not among them. Slow cross-fades are not recognized."""
-    glances = track.glances.reshape(len(track), -1).astype(np.float32)
-    if len(glances) < 2:
-        return np.empty(0, np.int64)
-    levels = np.abs(np.diff(glances, axis=0)).mean(axis=1)
-    centered = glances - glances.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(centered, axis=1) + 1e-6
-    correlation = (centered[1:] * centered[:-1]).sum(axis=1) / (length[1:] * length[:-1])
-    usual = np.array(
-        [np.median(np.delete(levels[max(0, i - 4) : i + 5], min(i, 4))) for i in range(len(levels))] or [0]
-    )
-    peaks = (levels > CUT_LEVELS) & (levels > CUT_TIMES * usual) & (correlation < CUT_CORRELATION)
-    return np.flatnonzero(peaks) + 1
+    return cut_points(track.glances)
 
 
 def shot_spans(track: Track) -> list[tuple[int, int]]:
     """(start, stop) of every shot, as indices into the track; together they are the whole clip."""
-    edges = [0, *cuts(track).tolist(), len(track)]
-    return list(pairwise(edges))
+    return spans(track.glances)
 
 
 def kept_frames(track: Track, clip_fps: float, fps: float) -> tuple[list[NDArray[np.int64]], Counter[str]]:

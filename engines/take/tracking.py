@@ -10,11 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.film.cutting import GLANCE_WIDTH, glance
 from engines.images import Frame, Size
 from engines.pose.landmarks import COUNT, Landmarks
 from engines.take.clip import ClipFrame
-
-GLANCE_WIDTH = 96
 
 
 class _Seen(Protocol):
@@ -122,19 +121,16 @@ def joined(tracks: Sequence[Track]) -> Track:
 
 
 def _looked_at(frame: Frame, seen: _Seen) -> tuple[Landmarks, NDArray[np.uint8], float, bytes]:
-    height, width = frame.shape[:2]
     gray = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
-    glance = cv2.resize(
-        gray, (GLANCE_WIDTH, max(1, round(GLANCE_WIDTH * height / width))), interpolation=cv2.INTER_AREA
-    )
+    seen_small = glance(frame)
     if seen.landmarks is None:
         nobody = np.full((COUNT, 4), np.nan, np.float32)
-        return nobody, np.asarray(glance, np.uint8), 0.0, b""
+        return nobody, seen_small, 0.0, b""
     mask = b""
     if seen.mask is not None:
         _, data = cv2.imencode(".png", seen.mask, [cv2.IMWRITE_PNG_COMPRESSION, 1])
         mask = data.tobytes()
-    return seen.landmarks, np.asarray(glance, np.uint8), _sharpness(gray, seen.landmarks), mask
+    return seen.landmarks, seen_small, _sharpness(gray, seen.landmarks), mask
 
 
 def _sharpness(gray: NDArray[np.uint8], landmarks: Landmarks) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engines.errors import VideoError
+from engines.film.cutting import CUT_LEVELS
 from engines.pose.landmarks import Joint
 from engines.take.clip import MemoryClip, kept_at, open_clip
 from engines.take.framing import (
@@ -20,7 +21,7 @@ from engines.take.framing import (
     whole_square,
 )
 from engines.take.plate import at_scale, kept_clear
-from engines.take.shots import CUT_LEVELS, cuts, kept_frames
+from engines.take.shots import cuts, kept_frames
 from engines.take.take import Take, square_mask, square_picture, take_of
 from engines.take.tracking import Track, joined, tracked
 from tests.fakes_take import Film, FilmTracker, room
