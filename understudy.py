@@ -9,8 +9,12 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engines.errors import BadInput, UnderstudyError
+
+if TYPE_CHECKING:
+    from live.config import LiveOptions
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -186,32 +190,59 @@ def check(args: argparse.Namespace) -> int:
 
 
 def learn(args: argparse.Namespace) -> int:
-    """A performer from a clip without training, into a bundle; or on stage while it is learned."""
-    from engines.atlas.learning import learned_atlas, name_of
+    """A performer from a clip: trained and then on stage, on stage while it learns, or at once without training."""
+    from engines.atlas.learning import name_of
     from engines.bundle import user_bundles
-    from engines.progress import bar
+    from live.config import live_options
 
     if args.camera is not None:
-        from live.config import live_options
         from live.visiting import learn_visitor
 
         keep = (args.out or user_bundles() / "visitor") if args.keep else None
         options = live_options(given={"source": args.camera, **({"headless": True} if args.headless else {})})
-        return learn_visitor(options, seconds=args.seconds or 30.0, size=args.size, keep=keep)
+        return learn_visitor(options, seconds=args.seconds or 30.0, size=args.size or 512, keep=keep)
     if args.clip is None:
         raise BadInput("learn from what? Name a video file, or a camera with --camera 0")
     out = args.out or user_bundles() / name_of(args.clip.name)
-    if args.live:
-        from live.config import live_options
-        from live.learning import learn_live
+    given = {name: getattr(args, name) for name in ("source", "headless", "seconds", "record")}
+    options = live_options(given={name: value for name, value in given.items() if value is not None})
+    return _learn_at_once(args, out, options) if args.instant else _learn_by_training(args, out, options)
 
-        given = {name: getattr(args, name) for name in ("source", "headless", "seconds", "record")}
-        options = live_options(given={name: value for name, value in given.items() if value is not None})
-        return learn_live(args.clip, out, options, size=args.size)
+
+def _learn_at_once(args: argparse.Namespace, out: Path, options: "LiveOptions") -> int:
+    from engines.atlas.learning import learned_atlas
+    from engines.progress import bar
+
+    if args.live:
+        from live.learning import atlas_of, learn_live
+
+        return learn_live(atlas_of(args.clip, out, args.size or 512), out, options)
     with bar(f"tracking {args.clip}") as progress:
-        bundle = learned_atlas(args.clip, out, size=args.size, progress=progress)
+        bundle = learned_atlas(args.clip, out, size=args.size or 512, progress=progress)
     print(f"{bundle.label}: {bundle.manifest.made_by['keys']} key figures; understudy live --bundle {out}")
     return 0
+
+
+def _learn_by_training(args: argparse.Namespace, out: Path, options: "LiveOptions") -> int:
+    from functools import partial
+
+    from training.config import load_config
+    from training.lesson import learn_beside, lesson
+
+    asked = lesson(args.clip, out, load_config(args.config, args.set), minutes=args.minutes, size=args.size)
+    if args.live:
+        from live.learning import learn_live
+
+        return learn_live(partial(learn_beside, asked), out, options)
+    from training.learning import learn as learned
+
+    learned(asked.clip, out, minutes=asked.minutes, size=asked.size, config=asked.config, work=asked.work)
+    print(f"{out}: learned; more minutes go on from here, and {asked.work} can be deleted when there will be none")
+    if args.no_stage:
+        return 0
+    from live.demo import show_result
+
+    return show_result(out, options)
 
 
 def compile_(args: argparse.Namespace) -> int:
@@ -521,18 +552,24 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("video", type=Path)
     one.add_argument("--out", type=Path, required=True, metavar="MOTION.npz")
 
-    one = _command(commands, "learn", learn, "make a performer of a clip or of who stands at the camera, at once")
+    one = _command(commands, "learn", learn, "make a performer of a clip, or of who stands at the camera, and show it")
     one.add_argument("clip", type=Path, nargs="?")
     one.add_argument("--camera", help="instead of a clip: follow the built-in dancer's moves at this camera")
     one.add_argument("--keep", action="store_true", help="with --camera: write the visitor's bundle, else memory only")
     one.add_argument("--out", type=Path, metavar="BUNDLE", help="default: among your own bundles, by the clip's name")
-    one.add_argument("--instant", action="store_true", help="key figures only, no training (the only way so far)")
-    one.add_argument("--live", action="store_true", help="perform at once, better while the clip is still tracked")
-    one.add_argument("--size", type=int, default=512)
-    one.add_argument("--source", help="with --live, who is followed: a camera, a video file, a motion, or dancer")
-    one.add_argument("--headless", action="store_true", default=None, help="with --live: no window")
-    one.add_argument("--seconds", type=float, help="with --live: stop after this long; with --camera: of moves (30)")
-    one.add_argument("--record", type=Path, metavar="FILE.mp4", help="with --live: write what is shown")
+    one.add_argument("--instant", action="store_true", help="key figures only, in seconds, no training")
+    one.add_argument("--live", action="store_true", help="perform at once, and better as it learns")
+    one.add_argument("--minutes", type=float, default=25.0, help="of training (25); called again, it goes on")
+    one.add_argument("--size", type=int, help="pixels of the performer (the config's; 512 with --instant)")
+    one.add_argument(
+        "--config", type=Path, default=Path(__file__).parent / "configs/training/dance.toml", help="of the training"
+    )
+    one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a config value")
+    one.add_argument("--no-stage", action="store_true", help="only learn; do not perform afterwards")
+    one.add_argument("--source", help="who is followed on stage: a camera, a video file, a motion, or dancer")
+    one.add_argument("--headless", action="store_true", default=None, help="no window")
+    one.add_argument("--seconds", type=float, help="end the show after this long; with --camera: of moves (30)")
+    one.add_argument("--record", type=Path, metavar="FILE.mp4", help="write what is shown")
 
     one = _command(commands, "wheels", wheels, "gather all that an installation without a network needs")
     one.add_argument("folder", type=Path)

@@ -51,6 +51,16 @@ def planned(
     return Demo(live_options(given=given), tuple(notes))
 
 
+def show_result(bundle: Path, options: LiveOptions) -> int:
+    """The stage for a performer that was just made; where there is no display, how to open it. Returns an exit code."""
+    from live.show import perform
+
+    if not (options.headless or display_available()):
+        print(f"There is no display here to open the stage on; where there is one: understudy live --bundle {bundle}")
+        return 0
+    return perform(options.model_copy(update={"bundles": (bundle,)}))
+
+
 def _port_fault() -> str:
     """Why nothing can be received on the default port, or an empty string."""
     from live.control.desk import Desk

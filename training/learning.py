@@ -2,20 +2,29 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
+from engines.backends import open_engine
 from engines.bundle import Bundle
-from engines.errors import UnderstudyError
-from training.checkpoints import checkpoints, latest_checkpoint, said_in
+from engines.errors import PairsError, UnderstudyError, VideoError
+from engines.images import resized
+from engines.performer import Performer
+from training.checkpoints import best_checkpoint, checkpoints, latest_checkpoint, said_in
 from training.config import TrainingConfig
+from training.contenders import Generated
 from training.export import export
+from training.instant_bench import pairs_atlas
 from training.loop import train
 from training.pairs import build_pairs
 from training.pairs.building import pose_tracker
-from training.standing import Found
+from training.pairs.store import PairSet
+from training.runs import run_config
+from training.standing import JUDGED, Found, pose_finder, standing_of
 
 GROWN_FROM = 256
 SMALL_SHARE = 0.6
@@ -33,7 +42,7 @@ def learn(
     size: int = 256,
     config: TrainingConfig | None = None,
     work: Path | None = None,
-    refresh: bool = False,
+    refresh: Callable[[], None] | None = None,
     workers: int = 2,
     progress: bool = True,
     tracker: Callable[[], Any] | None = None,
@@ -44,8 +53,9 @@ def learn(
 
     `work` keeps pairs and run (default: OUT.learning beside the bundle) and is gone on with when it is there. Above 256
     pixels the net grows: the first part of the minutes is spent at 256. With `refresh` a float32 bundle is written
-    about every minute meanwhile: a stage that plays `out` takes each over whole. `tracker` and `found` are those of
-    `build_pairs` and `train`. Raises what those and `export` raise.
+    about every minute meanwhile, once it stands better than an untrained performer, and `refresh` is called: a stage
+    that plays `out` takes each over whole. Without it Ctrl-C writes what was learned so far before it goes on its way.
+    `tracker` and `found` are those of `build_pairs` and `train`. Raises what those and `export` raise.
     """
     clip, out = Path(clip), Path(out)
     work = out.with_name(f"{out.name}.learning") if work is None else Path(work)
@@ -53,25 +63,27 @@ def learn(
     console = Console(stderr=True, quiet=not progress)
     told = None if progress else _silent
     looks = tracker or pose_tracker
-    pairs = build_pairs([clip], work / "pairs", size=size, workers=workers, progress=told, tracker=looks).folder
-    show = _Refresh(out, console, now) if refresh else None
+    pairs = build_pairs([clip], work / "pairs", size=size, workers=workers, progress=told, tracker=looks)
+    show = None if refresh is None else _Refresh(out, pairs, found, console, now, refresh)
+    try:
+        _train(wanted, pairs, run, size, minutes, sampled=show, progress=progress, found=found)
+    except KeyboardInterrupt:
+        if refresh is None and checkpoints(run):
+            export(run, out, name=out.name, int8=False, progress=progress)
+            console.print(f"the same command goes on from {_minutes_done(run):.1f} minutes", highlight=False)
+        raise
+    return export(run, out, name=out.name, progress=progress)
+
+
+def _train(
+    wanted: TrainingConfig, pairs: PairSet, run: Path, size: int, minutes: float, sampled: "_Refresh | None", **how: Any
+) -> None:
     done = _minutes_done(run)
     for side, until in _stages(size, minutes):
         if done < until * ENOUGH:
-            staged = _at(wanted, side, refresh)
-            going_on = bool(checkpoints(run))
-            train(
-                staged,
-                pairs,
-                run,
-                resume=going_on,
-                minutes=until - done,
-                progress=progress,
-                found=found,
-                sampled=show,
-            )
+            staged, going_on = _at(wanted, side, often=sampled is not None), bool(checkpoints(run))
+            train(staged, pairs.folder, run, resume=going_on, minutes=until - done, sampled=sampled, **how)
             done = _minutes_done(run)
-    return export(run, out, name=out.name, progress=progress)
 
 
 def _stages(size: int, minutes: float) -> list[tuple[int, float]]:
@@ -81,9 +93,9 @@ def _stages(size: int, minutes: float) -> list[tuple[int, float]]:
     return [(GROWN_FROM, minutes * SMALL_SHARE), (size, minutes)]
 
 
-def _at(config: TrainingConfig, size: int, refresh: bool) -> TrainingConfig:
-    often = {"sample_minutes": REFRESH_S / 60, "checkpoint_minutes": REFRESH_S / 60} if refresh else {}
-    return config.model_copy(update={"size": size, "run": config.run.model_copy(update=often)})
+def _at(config: TrainingConfig, size: int, often: bool) -> TrainingConfig:
+    each = {"sample_minutes": REFRESH_S / 60, "checkpoint_minutes": REFRESH_S / 60} if often else {}
+    return config.model_copy(update={"size": size, "run": config.run.model_copy(update=each)})
 
 
 def _minutes_done(run: Path) -> float:
@@ -95,18 +107,64 @@ def _silent(_stage: str, _done: int, _total: int) -> None:
 
 
 class _Refresh:
-    """Writes what a run has learned so far as a bundle, each time it has looked at its held-out pairs."""
+    """Writes what a run has learned so far as a bundle, each time it has looked at its held-out pairs.
 
-    def __init__(self, out: Path, console: Console, now: Callable[[], float]) -> None:
-        self._out, self._console, self._now = out, console, now
+    Not before it stands better there than a performer that is only cut from the clip: that one may be on stage.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        pairs: PairSet,
+        found: Found | None,
+        console: Console,
+        now: Callable[[], float],
+        written: Callable[[], None],
+    ) -> None:
+        self._out, self._pairs, self._found, self._console = out, pairs, found, console
+        self._now, self._written = now, written
+        self._floor: float | None = None
 
     def __call__(self, run: Path) -> None:
-        if not checkpoints(run):
+        best = best_checkpoint(run)
+        if best is None:
             return
         began = self._now()
         try:
+            if not self._stands_better(run, float(said_in(best)["score"])):
+                return
             export(run, self._out, name=self._out.name, int8=False, progress=False)
         except UnderstudyError as error:  # a net that does not look yet; the next minute is another one
-            self._console.print(f"not shown yet: {error}", highlight=False, soft_wrap=True, markup=False)
+            self._say(f"not shown yet: {error}")
         else:
-            self._console.print(f"{self._out}: renewed in {self._now() - began:.0f} s", highlight=False, soft_wrap=True)
+            self._say(f"{self._out}: renewed in {self._now() - began:.0f} s")
+            self._written()
+
+    def _stands_better(self, run: Path, score: float) -> bool:
+        if self._floor is None:
+            self._floor = untrained_score(self._pairs, run_config(run), self._found)
+        self._say(f"held out: {score:.2f}, a performer that is only cut from the clip {self._floor:.2f}")
+        return score > self._floor
+
+    def _say(self, sentence: str) -> None:
+        self._console.print(sentence, highlight=False, soft_wrap=True, markup=False)
+
+
+def untrained_score(pairs: PairSet, config: TrainingConfig, found: Found | None = None) -> float:
+    """What a performer cut from the learned part of `pairs` scores where a run is judged; -inf if none can be cut."""
+    held_out = pairs.split("validation")
+    try:
+        bundle = pairs_atlas(pairs)
+    except (PairsError, VideoError):
+        return float("-inf")
+    if not len(held_out):
+        return float("-inf")
+    indices = [int(i) for i in held_out[np.unique(np.linspace(0, len(held_out) - 1, JUDGED).astype(int))]]
+    with ExitStack() as stack:
+        performer = Performer(bundle, open_engine(bundle))
+        stack.callback(performer.close)
+        if found is None:
+            found = stack.enter_context(pose_finder(config.run.judge_pose, lambda _said: None))
+        shown = Generated(performer, pairs)
+        pictures = [resized(shown(i)[0], (config.size, config.size)) for i in indices]
+        return standing_of(pictures, pairs, indices, found).score

@@ -1,6 +1,6 @@
 """How a generator stands on held-out pairs while it trains: what chooses the best checkpoint, never the losses."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -15,6 +15,7 @@ from training import metrics
 from training.devices import picture_array
 from training.examples import AnyExamples
 from training.methods import Method
+from training.pairs.store import PairSet
 
 Found = Callable[[Frame], Landmarks | None]
 DETECTION_SIZE = (512, 512)
@@ -91,28 +92,29 @@ class Judge:
         if not judged_by_pose(examples):
             own = method.measured(performer, examples, indices)
             return replace(own, recognized=_recognized(method, examples))
-        pictures, errors, sharp, real_sharp, shares = [], [], [], [], []
-        for i in indices:
-            batch = examples.plain([i])
-            picture, real, mask = picture_array(method.picture(performer, batch))[0], batch.real[0], batch.mask[0]
-            pictures.append(picture)
-            errors.append(metrics.l1(picture, real, metrics.person(mask)))
-            where = metrics.figure(mask)
-            sharp.append(metrics.gradient_energy(picture, where))
-            real_sharp.append(metrics.gradient_energy(real, where))
-            if self._found is not None:
-                shares.append(
-                    metrics.pck(self._found(resized(picture, DETECTION_SIZE)), examples.pairs.landmarks[i], 0.1)
-                )
+        pictures = [picture_array(method.picture(performer, examples.plain([i])))[0] for i in indices]
         moved = _change(self._before, pictures)
         self._before = pictures
-        return Standing(
-            figure_l1=_mean(errors),
-            sharpness=_mean(sharp) / max(1e-6, _mean(real_sharp)),
-            pck=_mean(shares) if shares else None,
-            moved=moved,
-            recognized=_recognized(method, examples),
-        )
+        stands = standing_of(pictures, examples.pairs, indices, self._found)
+        return replace(stands, moved=moved, recognized=_recognized(method, examples))
+
+
+def standing_of(pictures: Sequence[Frame], pairs: PairSet, indices: Sequence[int], found: Found | None) -> Standing:
+    """How `pictures`, shown for the pairs `indices`, stand beside the real ones."""
+    errors, sharp, real_sharp, shares = [], [], [], []
+    for i, picture in zip(indices, pictures, strict=True):
+        real, mask = resized(pairs.frame(i), picture.shape[:2]), resized(pairs.mask(i), picture.shape[:2])
+        errors.append(metrics.l1(picture, real, metrics.person(mask)))
+        where = metrics.figure(mask)
+        sharp.append(metrics.gradient_energy(picture, where))
+        real_sharp.append(metrics.gradient_energy(real, where))
+        if found is not None:
+            shares.append(metrics.pck(found(resized(picture, DETECTION_SIZE)), pairs.landmarks[i], 0.1))
+    return Standing(
+        figure_l1=_mean(errors),
+        sharpness=_mean(sharp) / max(1e-6, _mean(real_sharp)),
+        pck=_mean(shares) if shares else None,
+    )
 
 
 @contextmanager

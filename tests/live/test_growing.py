@@ -1,6 +1,7 @@
 """A newer version of the performer on stage comes on by itself."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from live.config import LiveOptions
 from live.control.parameters import Controls
 from live.fresh import LOOK_S, Fresh, stamp_of
 from live.gauges import Gauges
-from live.learning import learn_live
+from live.learning import Learner, atlas_of, learn_live
 from live.mailbox import Latest
 from live.pipeline import Seen
 from live.repertoire import Act, Repertoire
@@ -77,11 +78,45 @@ def test_what_is_no_clip_is_said_before_the_show(tmp_path: Path) -> None:
     text = tmp_path / "clip.mp4"
     text.write_text("no video")
 
-    def never(_options: LiveOptions) -> int:
-        raise AssertionError
-
     with pytest.raises(VideoError, match="no picture can be read"):
-        learn_live(text, tmp_path / "out", LiveOptions(), perform=never)
+        atlas_of(text, tmp_path / "out", 128)
+
+
+def _tells_twice_then_fails(written: Callable[[], None]) -> None:
+    written()
+    written()
+    raise VideoError("the clip ended.")
+
+
+def _fails_at_once(_written: Callable[[], None]) -> None:
+    raise VideoError("Nobody is seen.")
+
+
+def _goes_on_for_ever(written: Callable[[], None]) -> None:
+    written()
+    while True:
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_the_show_begins_with_the_first_version_and_takes_the_learning_with_it(tmp_path: Path) -> None:
+    shown: list[tuple[Path, ...]] = []
+
+    def perform(options: LiveOptions) -> int:
+        shown.append(options.bundles)
+        return 7
+
+    for learning in (_tells_twice_then_fails, _goes_on_for_ever):
+        assert learn_live(learning, tmp_path / "out", LiveOptions(), perform=perform) == 7
+    assert shown == [(tmp_path / "out",)] * 2
+
+
+@pytest.mark.slow
+def test_why_nothing_can_be_learned_is_said_instead_of_a_show() -> None:
+    learner = Learner(_fails_at_once)
+    with pytest.raises(VideoError, match="Nobody is seen"):
+        learner.wait(60)
+    learner.close()
 
 
 def _until(repertoire: Repertoire, title: str) -> None:

@@ -1,5 +1,6 @@
 """A clip becomes a performer in one go, and what was stopped goes on."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ from engines.bundle import open_bundle
 from tests.fakes_take import Film, FilmTracker
 from tests.fakes_training import written_pairs
 from tests.training.test_loop import _config, _lines
-from training.learning import _Refresh, _stages, learn
+from training.learning import _Refresh, _stages, learn, untrained_score
 from training.loop import train
+from training.pairs.store import PairSet
 
 FILM = Film(sway=0)
 
@@ -19,7 +21,7 @@ FILM = Film(sway=0)
 def test_a_clip_becomes_a_bundle_and_more_minutes_go_on_from_there(tmp_path: Path) -> None:
     clip, out = FILM.write(tmp_path / "dance.avi", 3.0), tmp_path / "dancer"
     steps = []
-    for minutes in (0.004, 0.008):
+    for minutes in (0.004, 0.05):
         learn(
             clip,
             out,
@@ -38,16 +40,65 @@ def test_a_clip_becomes_a_bundle_and_more_minutes_go_on_from_there(tmp_path: Pat
     assert steps[1] > steps[0]
 
 
-def test_while_it_learns_a_float_bundle_is_renewed(tmp_path: Path) -> None:
-    pairs, out, console = written_pairs(tmp_path / "pairs").folder, tmp_path / "dancer", Console(quiet=True)
-    renew = _Refresh(out, console, now=lambda: 0.0)
-    train(_config(), pairs, tmp_path / "run", steps=2, progress=False)
+def _renewing(pairs: PairSet, out: Path, told: list[str]) -> _Refresh:
+    return _Refresh(
+        out, pairs, lambda _picture: None, Console(quiet=True), now=lambda: 0.0, written=lambda: told.append("written")
+    )
+
+
+def test_while_it_learns_a_float_bundle_is_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.learning.untrained_score", lambda *_: float("-inf"))
+    pairs, out, told = written_pairs(tmp_path / "pairs"), tmp_path / "dancer", []
+    renew = _renewing(pairs, out, told)
+    train(_config(), pairs.folder, tmp_path / "run", steps=2, progress=False)
     renew(tmp_path / "run")
     assert open_bundle(out).manifest.made_by["trained"].startswith("2 steps")
-    train(_config(), pairs, tmp_path / "run", resume=True, steps=4, progress=False, sampled=renew)
+    train(_config(), pairs.folder, tmp_path / "run", resume=True, steps=4, progress=False, sampled=renew)
     manifest = open_bundle(out).manifest
     assert manifest.made_by["trained"].startswith(("2 steps", "4 steps"))
     assert manifest.graph("int8") is None
+    assert told == ["written"] * 2
+
+
+def test_a_net_that_does_worse_than_cut_outs_is_not_shown_yet(tmp_path: Path) -> None:
+    pairs, out, told = written_pairs(tmp_path / "pairs"), tmp_path / "dancer", []
+    train(_config(), pairs.folder, tmp_path / "run", steps=2, progress=False)
+    assert untrained_score(pairs, _config(), lambda _picture: None) > -0.5  # the doll's own limbs, a little misplaced
+    _renewing(pairs, out, told)(tmp_path / "run")
+    assert not out.exists()
+    assert told == []
+
+
+class _Stopping:
+    """Presses Ctrl-C when the training has looked at its held-out pairs."""
+
+    def __call__(self, *_args: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_bundle_of_what_was_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip, out = FILM.write(tmp_path / "dance.avi", 3.0), tmp_path / "dancer"
+
+    def stopped(*given: object, **how: object) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            train(*given, **{**how, "sampled": _Stopping()})  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.learning.train", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        learn(
+            clip,
+            out,
+            minutes=5,
+            size=96,
+            config=_config(run={"sample_minutes": 1e-4}),
+            workers=1,
+            progress=False,
+            tracker=FilmTracker(FILM),
+            found=lambda _picture: None,
+        )
+    assert open_bundle(out).manifest.size == (96, 96)
 
 
 def test_a_large_net_grows_from_a_small_one() -> None:
