@@ -296,6 +296,16 @@ def curate(args: argparse.Namespace) -> int:
 
 def _pairs_of_kind(args: argparse.Namespace) -> int:
     match args.kind:
+        case "next":
+            from engines.progress import bar
+            from training.pairs.next_frames import build_next_pairs, summary
+
+            with bar("reading the film") as progress:
+                made = build_next_pairs(
+                    args.videos, args.out, size=args.size, stride=args.stride, splits=args.splits, progress=progress
+                )
+            print(summary(made))
+            return 0
         case other:
             raise BadInput(f"pairs of kind {other!r} cannot be built yet")
 
@@ -604,8 +614,9 @@ def _training_commands(commands: "argparse._SubParsersAction") -> None:
     one = _command(commands, "pairs", pairs, "find the dancer in videos and write training pairs")
     one.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
     one.add_argument("--out", type=Path, required=True, metavar="DIR")
-    one.add_argument("--kind", choices=("skeleton",), default="skeleton", help="what a frame is paired with")
+    one.add_argument("--kind", choices=("skeleton", "next"), default="skeleton", help="what a frame is paired with")
     one.add_argument("--size", type=int, default=512)
+    one.add_argument("--stride", type=int, help="--kind next: frames to the next one (default: by how much it moves)")
     one.add_argument("--fps", type=float, help="frames kept a second (default: the video's own, up to 30)")
     one.add_argument("--crop", choices=("static", "none", "follow"), default="static")
     one.add_argument("--splits", default="68/8/24", help="learn/gap/test in percent of each clip's time")
