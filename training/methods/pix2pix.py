@@ -34,8 +34,9 @@ from training.losses import (
 )
 from training.methods import Seen
 from training.networks import discriminator, generator
-from training.sharing import average_gradients, with_shared_norms
+from training.sharing import with_shared_norms
 from training.standing import Measured
+from training.updates import adam, falling, updated
 
 # Lazy regularization (Karras et al. 2020, section 3.1): every 16th step, 16 times as strong.
 R1_EVERY = 16
@@ -53,13 +54,13 @@ class Pix2Pix:
         schedule, judge = config.schedule, config.discriminator
         self.networks: Mapping[str, nn.Module] = {"generator": self._generator, "average": self._average}
         self.optimizers: Mapping[str, torch.optim.Optimizer] = {
-            "generator": _adam(self._generator, schedule.learning_rate, (schedule.beta1, schedule.beta2))
+            "generator": adam(self._generator, schedule.learning_rate, (schedule.beta1, schedule.beta2))
         }
         if self._discriminator is not None:
             with_shared_norms(placed(self._discriminator, device))
             self.networks = {**self.networks, "discriminator": self._discriminator}
-            adam = _adam(self._discriminator, judge.learning_rate, (0.5, judge.beta2))
-            self.optimizers = {**self.optimizers, "discriminator": adam}
+            its_adam = adam(self._discriminator, judge.learning_rate, (0.5, judge.beta2))
+            self.optimizers = {**self.optimizers, "discriminator": its_adam}
 
     def step(self, batch: Batch, step: int, progress: float) -> dict[str, Tensor]:
         self._generator.train()
@@ -78,7 +79,7 @@ class Pix2Pix:
             with part("fooling"):
                 losses = losses | self._fool(self._discriminator, views_real, views_fake, step)
         total = torch.stack(list(losses.values())).sum()
-        gradient = _updated(self.optimizers["generator"], total, "generator")
+        gradient = updated(self.optimizers["generator"], total, "generator")
         with part("average"):
             follow(self._average, self._generator, self.config.schedule.ema, step)
         said = {name: loss.detach() for name, loss in losses.items()}
@@ -180,7 +181,7 @@ class Pix2Pix:
         loss = total = self._form.judge(of_real, of_fake)
         if config.r1 and step % R1_EVERY == 0:
             total = loss + R1_EVERY * config.r1 * gradient_penalty(lambda some: judge(some)[0], real)
-        gradient = _updated(self.optimizers["discriminator"], total, "discriminator")
+        gradient = updated(self.optimizers["discriminator"], total, "discriminator")
         border = self._form.border
         return {
             "discriminator": loss.detach(),
@@ -217,30 +218,8 @@ class Pix2Pix:
 
     def _set_learning_rates(self, progress: float) -> None:
         schedule = self.config.schedule
-        falls = max(0.0, progress - schedule.decay_from) / max(1e-9, 1 - schedule.decay_from)
-        share = 1 - min(1.0, falls) * (1 - schedule.decay_to)
+        share = falling(progress, schedule)
         rates = {"generator": schedule.learning_rate, "discriminator": self.config.discriminator.learning_rate}
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = rates[name] * share
-
-
-def _adam(network: nn.Module, rate: float, betas: tuple[float, float]) -> torch.optim.Adam:
-    return torch.optim.Adam(network.parameters(), rate, betas, fused=True)
-
-
-def _updated(optimizer: torch.optim.Optimizer, loss: Tensor, name: str) -> Tensor:
-    """One step of `optimizer`; returns the norm of the gradient it took."""
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    optimizer.zero_grad(set_to_none=True)
-    with part(f"{name} backward"):
-        loss.backward()
-    average_gradients(parameters)
-    with part(f"{name} update"):
-        norm = _norm([parameter.grad for parameter in parameters if parameter.grad is not None])
-        optimizer.step()
-    return norm
-
-
-def _norm(gradients: list[Tensor]) -> Tensor:
-    return torch.stack(list(torch._foreach_norm(gradients))).norm()
