@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
+from engines import color
 from engines.bundle import Manifest, Port
 from engines.errors import BundleError
 from engines.images import Frame, Size, covering
@@ -28,13 +29,14 @@ EDGE_THRESHOLDS = (60, 140)
 
 
 def gray(frame: Frame, size: Size) -> np.ndarray:
-    """(H, W, 1): the middle of the frame, without its colors."""
-    return cv2.cvtColor(covering(frame, size), cv2.COLOR_RGB2GRAY)[..., None]
+    """(H, W, 1): the middle of the frame, as black-and-white film would have it."""
+    return color.gray(covering(frame, size))[..., None]
 
 
 def edges(frame: Frame, size: Size) -> np.ndarray:
     """(H, W, 1): its outlines, white on black."""
-    soft = cv2.GaussianBlur(gray(frame, size), (0, 0), EDGE_BLUR)
+    flat = cv2.cvtColor(covering(frame, size), cv2.COLOR_RGB2GRAY)
+    soft = cv2.GaussianBlur(flat, (0, 0), EDGE_BLUR)
     return cv2.Canny(soft, *EDGE_THRESHOLDS)[..., None]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.bundle import Manifest
+from engines.color import recolored
 from engines.images import Frame, Size, covering
 from engines.scene import Drawn
 
@@ -78,15 +79,13 @@ def refined(outputs: Mapping[str, np.ndarray], posed: Figure, displacement_scale
     return np.asarray(figure, np.uint8)
 
 
-def joined(chroma: NDArray[np.uint8], frame: Frame, size: Size) -> Frame:
+def joined(chroma: NDArray[np.generic], frame: Frame, size: Size) -> Frame:
     """The low-resolution color of a generator joined to the luminance of `frame`, at `size`.
 
-    `chroma` is (h, w, 2) uint8: Cr and Cb as OpenCV's YCrCb has them (BT.601, full range, 128 is gray), enlarged
-    bilinearly. The picture is as sharp as the frame, since all that the eye sees sharply is its luminance.
+    `chroma` is (h, w, 2): a and b of Lab, 128 being none (`engines.color`), enlarged along the edges of the luminance.
+    The picture has exactly the luminance of the frame, and so its sharpness.
     """
-    light = cv2.cvtColor(covering(frame, size), cv2.COLOR_RGB2GRAY)
-    color = cv2.resize(chroma, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.cvtColor(cv2.merge([light, *cv2.split(color)]), cv2.COLOR_YCrCb2RGB), np.uint8)
+    return recolored(chroma, covering(frame, size))
 
 
 def _blended(figure: Figure, background: Frame) -> Frame:

@@ -13,14 +13,16 @@ from engines.images import Frame, Size, covering
 from engines.scene import Drawn, Scene
 
 MID_GRAY = 128
+COLORED_PIXELS = 960 * 540
+"""A colorized picture is this large, whatever its net: its luminance is the camera's."""
 
 
 class Performer:
     """A bundle and the engine that runs it.
 
     `conditioned` and `drawn` may each have a thread of their own; neither is called by two at once. Pictures are made
-    on the canvas: the plate's size if the bundle has one, else the square. Owns the engine. Raises `BundleError` when
-    the bundle asks for something that this understudy cannot give.
+    on the canvas: the plate's size if the bundle has one, a larger one than the net's for color, else the square.
+    Owns the engine. Raises `BundleError` when the bundle asks for something that this understudy cannot give.
     """
 
     def __init__(self, bundle: Bundle, engine: Engine) -> None:
@@ -95,7 +97,7 @@ class Performer:
         if finish == "join_chroma":
             frame = _as_picture(inputs["conditioning"]) if scene.frame is None else scene.frame
             self._remember(outputs["chroma"].copy() if self._fed_back else None)
-            return joined(outputs["chroma"], frame, self.manifest.size), None
+            return joined(outputs["chroma"], frame, self.canvas), None
         if finish == "refine":
             port = self.manifest.output("displacement")
             figure = refined(outputs, inputs["conditioning"][..., 3:], port.scale if port else 1.0)
@@ -138,6 +140,9 @@ def _resting_picture(bundle: Bundle) -> Frame:
     if bundle.plate is not None:
         return bundle.plate
     height, width = bundle.manifest.size
+    if bundle.manifest.finish == "join_chroma":
+        scale = (COLORED_PIXELS / (height * width)) ** 0.5
+        height, width = (2 * round(side * scale / 2) for side in (height, width))
     if bundle.manifest.finish in ("over_plate", "refine"):
         picture = np.zeros((height, width, 3), np.uint8)  # a stage without a room is black; the figure stands before it
     elif bundle.preview is not None and bundle.preview.shape[1] >= 3 * bundle.preview.shape[0]:
