@@ -305,9 +305,13 @@ def _pairs_of_kind(args: argparse.Namespace) -> int:
                     args.videos, args.out, size=args.size, stride=args.stride, splits=args.splits, progress=progress
                 )
             print(summary(made))
-            return 0
+        case "gray":
+            from training.pairs.gray import build_gray
+
+            build_gray(args.videos, args.out, size=args.size, fps=args.fps, splits=args.splits)
         case other:
             raise BadInput(f"pairs of kind {other!r} cannot be built yet")
+    return 0
 
 
 def train(args: argparse.Namespace) -> int:
@@ -612,9 +616,11 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
 
 def _training_commands(commands: "argparse._SubParsersAction") -> None:
     one = _command(commands, "pairs", pairs, "find the dancer in videos and write training pairs")
-    one.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
+    one.add_argument("videos", type=Path, nargs="+", metavar="VIDEO", help="or a folder of pictures (kind gray)")
     one.add_argument("--out", type=Path, required=True, metavar="DIR")
-    one.add_argument("--kind", choices=("skeleton", "next"), default="skeleton", help="what a frame is paired with")
+    one.add_argument(
+        "--kind", choices=("skeleton", "next", "gray"), default="skeleton", help="what a frame is paired with"
+    )
     one.add_argument("--size", type=int, default=512)
     one.add_argument("--stride", type=int, help="--kind next: frames to the next one (default: by how much it moves)")
     one.add_argument("--fps", type=float, help="frames kept a second (default: the video's own, up to 30)")

@@ -89,7 +89,7 @@ def enlarged(color: NDArray[np.generic], small_guide: Plane, guide: Plane) -> Pl
     """
     window = (2 * GUIDE_RADIUS + 1, 2 * GUIDE_RADIUS + 1)
 
-    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def mean(values: NDArray[np.floating]) -> Plane:
         return np.asarray(cv2.blur(values, window, borderType=cv2.BORDER_REFLECT), np.float32)
 
     values = color.astype(np.float32)

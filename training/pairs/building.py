@@ -38,6 +38,7 @@ from engines.take.take import (
 )
 from engines.take.tracking import PoseTracker, Track, joined, tracked
 from training.pairs.aligned import write_aligned
+from training.pairs.claims import WORK, claim, finished
 from training.pairs.report import shown_progress, summary, write_report
 from training.pairs.splits import Splits, novelty, read_splits
 from training.pairs.store import PairSet, PairsHeader, PairsWriter, Row, Shot, open_pairs, write_pictures
@@ -105,12 +106,12 @@ def build_pairs(
     request = _request(clips, size, fps, crop, splits)
     with ExitStack() as stack:
         told = progress or stack.enter_context(shown_progress())
-        pairs = _finished(out, request)
+        pairs = finished(out, request)
         if pairs is None:
             crew = stack.enter_context(Workers(workers, told))
             pairs = _Building(out, clips, size, fps or MOST_FPS, crop, parts, crew, workers, tracker).build(request)
             write_report(pairs)
-            shutil.rmtree(out / ".work", ignore_errors=True)
+            shutil.rmtree(out / WORK, ignore_errors=True)
         if aligned is not None:
             write_aligned(pairs, Path(aligned))
     if progress is None:
@@ -140,11 +141,11 @@ class _Building:
         fps = min(self.fps, max(clip.fps for clip in self.clips))
         header = PairsHeader(size=(self.size, self.size), fps=fps, splits=str(request["splits"]), made_by=request)
         writer = PairsWriter(self.out, header)
-        _claim(self.out / ".work", request)
+        claim(self.out, request)
         try:
             takes = self._taken(self._tracks())
         except VideoError:  # these videos give no pairs: the folder is free for others
-            shutil.rmtree(self.out / ".work", ignore_errors=True)
+            shutil.rmtree(self.out / WORK, ignore_errors=True)
             raise
         shots = self._written(takes, writer)
         rows = [row for row, _ in shots.pairs]
@@ -167,7 +168,7 @@ class _Building:
         jobs: list[TrackJob] = []
         files: list[list[Path]] = []
         for k, clip in enumerate(self.clips):
-            chunks = _chunks(self.out / ".work" / f"clip-{k:02d}", clip)
+            chunks = _chunks(self.out / WORK / f"clip-{k:02d}", clip)
             files.append([file for file, _, _ in chunks])
             todo = [chunk for chunk in chunks if not chunk[0].exists()]
             share = -(-len(todo) // self.workers)
@@ -335,27 +336,6 @@ def _request(clips: list[VideoClip], size: int, fps: float | None, crop: str, sp
     videos = [(clip.name, clip.path.stat().st_size, clip.path.stat().st_mtime_ns) for clip in clips]
     digest = hashlib.sha256(json.dumps(videos).encode()).hexdigest()[:16]
     return {"videos": digest, "size": str(size), "fps": str(fps or "own"), "crop": crop, "splits": splits}
-
-
-def _finished(out: Path, request: dict[str, str]) -> PairSet | None:
-    if not (out / "pairs.json").exists():
-        return None
-    pairs = open_pairs(out)
-    if pairs.header.made_by != request:
-        raise PairsError(f"{out}: holds pairs of other videos or settings; choose another folder or delete this one.")
-    return pairs
-
-
-def _claim(work: Path, request: dict[str, str]) -> None:
-    """Notes what is being built; PairsError if something else was begun here."""
-    note = work / "request.json"
-    try:
-        if note.exists() and json.loads(note.read_text()) != request:
-            raise PairsError(f"{work.parent}: a build of other videos or settings was begun here; delete it first.")
-        work.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps(request))
-    except OSError as error:
-        raise PairsError(f"{work.parent}: pairs cannot be written there ({error.strerror}); choose another.") from error
 
 
 def _warnings(rows: list[Row], shots: list[Shot], drops: Counter[str], takes: list[Take]) -> list[str]:

@@ -43,9 +43,12 @@ def summary(pairs: PairSet) -> str:
     lines.append("  " + ", ".join(f"{name} {splits[name]}" for name in SPLITS if splits[name]))
     if header.drops:
         lines.append("  dropped: " + ", ".join(f"{reason} {count}" for reason, count in header.drops.items()))
-    lines += [f"  shot {shot.id} of {shot.source}: {camera_words(pairs, shot.id)}" for shot in header.shots]
+    if header.kind == "skeleton":
+        lines += [f"  shot {shot.id} of {shot.source}: {camera_words(pairs, shot.id)}" for shot in header.shots]
     lines += [f"  ! {warning}" for warning in header.warnings]
-    return "\n".join([*lines, f"  look at {pairs.folder / 'report.html'}"])
+    if (pairs.folder / "report.html").exists():
+        lines.append(f"  look at {pairs.folder / 'report.html'}")
+    return "\n".join(lines)
 
 
 def camera_words(pairs: PairSet, shot_id: str) -> str:
