@@ -99,11 +99,10 @@ def enlarged(color: NDArray[np.generic], small_guide: Plane, guide: Plane) -> Pl
     together = mean(values * small_guide[..., None]) - averages * middle[..., None]
     slope = mean(together / (variance + np.float32(GUIDE_SMOOTH))[..., None])
     across = (guide.shape[1], guide.shape[0])
-    slope, rest = (
-        cv2.resize(part, across, interpolation=cv2.INTER_LINEAR)
-        for part in (slope, values - slope * small_guide[..., None])
-    )
-    return np.asarray(slope * guide[..., None] + rest, np.float32)
+    rest = values - slope * small_guide[..., None]
+    slope_there = cv2.resize(slope, across, interpolation=cv2.INTER_LINEAR)
+    rest_there = cv2.resize(rest, across, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(slope_there * guide[..., None] + rest_there, np.float32)
 
 
 def recolored(color: NDArray[np.generic], frame: Frame) -> Frame:

@@ -41,7 +41,7 @@ from training.pairs.aligned import write_aligned
 from training.pairs.claims import WORK, claim, finished
 from training.pairs.report import shown_progress, summary, write_report
 from training.pairs.splits import Splits, novelty, read_splits
-from training.pairs.store import PairSet, PairsHeader, PairsWriter, Row, Shot, open_pairs, write_pictures
+from training.pairs.store import PairSet, PairsHeader, PairsWriter, Row, Shot, write_pictures
 from training.pairs.workers import Progress, Tick, Workers
 
 MOST_FPS = 30.0

@@ -30,6 +30,8 @@ SPLIT_FOLDERS: dict[str, Split] = {"train": "train", "val": "validation", "valid
 LEAST_CHROMA = 1.5
 """Mean distance from gray in units of Lab's a and b below which a picture has no color to teach. Scanned
 black-and-white film with its codec's tint has 0.5 to 1, a foggy photo 3."""
+LEAST_HUES = 0.45
+"""The same across the picture's mean hue: sepia and toned film have 0.3, a photo of nothing but leaves 0.6."""
 FEW = 0.5
 NO_COLOR = "no color"
 
@@ -121,11 +123,11 @@ def _write(
 
 
 def has_color(picture: Frame) -> bool:
-    """Whether anything can be learned from its color: an even tint is none."""
-    color = chroma(resized(picture, (64, 64)))
-    tint = np.median(color.reshape(-1, 2), axis=0)
-    spread = float(np.linalg.norm(color - tint, axis=-1).mean())
-    return spread > LEAST_CHROMA and float(np.linalg.norm(color - MIDDLE, axis=-1).mean()) > LEAST_CHROMA
+    """Whether anything can be learned from its color: a tint, which has one hue everywhere, is none."""
+    color = chroma(resized(picture, (64, 64))).reshape(-1, 2) - MIDDLE
+    hue = color.mean(axis=0) / max(float(np.linalg.norm(color.mean(axis=0))), 1e-6)
+    beside = float(np.abs(color @ np.array([-hue[1], hue[0]])).mean())
+    return float(np.linalg.norm(color, axis=1).mean()) > LEAST_CHROMA and beside > LEAST_HUES
 
 
 def _frames(k: int, clip: VideoClip, fps: float | None, at: Sides) -> Iterator[_Item]:
