@@ -15,7 +15,7 @@ from engines.pose.skeleton import DEFAULT_STYLE, drawn_skeleton, style_hash
 from training.config import GeneratorConfig
 from training.macs import macs
 from training.networks import generator
-from training.ports import OPSET, Ported
+from training.ports import OPSET, ported
 from training.quantization import int8_graph
 
 GENERATORS = {
@@ -64,7 +64,7 @@ def _exported(network: nn.Module, size: int) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            Ported(network).eval(),
+            ported(network).eval(),
             (torch.zeros(size, size, 3, dtype=torch.uint8),),
             file,  # type: ignore[arg-type]
             input_names=["conditioning"],

@@ -15,7 +15,7 @@ from engines.images import Frame, resized
 from engines.pose.skeleton import style_hash
 from training.datasets import Examples
 from training.pairs.store import Shot
-from training.ports import Inputs, Outputs, Ported, longhand
+from training.ports import Inputs, Outputs, longhand, ported
 
 
 class Form(Protocol):
@@ -76,7 +76,7 @@ class PoseForm:
         return {} if self._plate is None else {"plate.png": png(self._plate)}
 
     def ported(self, generator: nn.Module) -> nn.Module:
-        return Ported(generator)
+        return ported(generator)
 
     def inputs(self, i: int) -> Inputs:
         return {"conditioning": self._examples.conditioning(self._examples.pairs.landmarks[i])}

@@ -24,7 +24,7 @@ from engines.errors import EngineError
 from tests.fakes_engines import figure_graph, head, model, picture, recurrent_graph, shared_weights, tail
 from training.config import GeneratorConfig
 from training.networks import generator
-from training.ports import OPSET, Ported
+from training.ports import OPSET, ported
 
 if not RTX.is_installed:
     pytest.skip("tensorrt-rtx is not installed, so there is no compiler to ask", allow_module_level=True)
@@ -54,7 +54,7 @@ def _exported(config: GeneratorConfig, size: int, matte: bool) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            Ported(generator(config, matte=matte).eval()).eval(),
+            ported(generator(config, matte=matte).eval()).eval(),
             (torch.zeros(size, size, 3, dtype=torch.uint8),),
             file,  # type: ignore[arg-type]
             input_names=["conditioning"],
