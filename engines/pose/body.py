@@ -272,10 +272,12 @@ class Camera:
     def pixels(self, points: Points) -> Points:
         """(..., 3) metres -> (..., 3): x, y and pixels per metre at that depth."""
         height, width = self.size
+        seen = np.empty_like(points, float)
         scale = self.focal * height / np.maximum(self.distance - points[..., 2], 0.2)
-        x = self.center * width + points[..., 0] * scale
-        y = self.horizon * height + (self.height - points[..., 1]) * scale
-        return np.stack([x, y, scale], axis=-1)
+        seen[..., 0] = self.center * width + points[..., 0] * scale
+        seen[..., 1] = self.horizon * height + (self.height - points[..., 1]) * scale
+        seen[..., 2] = scale
+        return seen
 
 
 def projected(points: Points, camera: Camera) -> Landmarks:

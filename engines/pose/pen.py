@@ -1,6 +1,8 @@
 """Anti-aliased shapes with a light and a dark side, placed in metres on the stage."""
 
 from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -75,23 +77,29 @@ class Pen:
 
         With `cut` the last bone ends flat, like a sleeve.
         """
-        shapes = [self._spine(*bone) for bone in bones]
         flat = [cut and bone is bones[-1] for bone in bones]
-        for (centers, radii, along), ends_flat in zip(shapes, flat, strict=True):
-            self.fill(_capsule(centers, radii + self.line, along, ends_flat), darker(color, 0.55))
-        for (centers, radii, along), ends_flat in zip(shapes, flat, strict=True):
-            self.fill(_capsule(centers, radii, along, ends_flat), color)
-        for (centers, radii, along), ends_flat in zip(shapes, flat, strict=True):
-            if radii[0] < FINGER_PX:
-                continue
-            across = np.array([-along[1], along[0]]) * radii[:, None]
-            self._shade(centers + across, centers - across, color, open_end=ends_flat)
+        spines = self._spines(bones)
+        # Ten capsules or more: their points are fixed together, since small conversions cost as much as the drawing.
+        outlines = [
+            _capsule(spine, ends_flat, grow)
+            for grow in (self.line, 0.0)
+            for spine, ends_flat in zip(spines, flat, strict=True)
+        ]
+        fixed, at = _fixed(np.concatenate(outlines)), 0
+        for number, outline in enumerate(outlines):
+            shade = darker(color, 0.55) if number < len(bones) else color
+            cv2.fillPoly(self.image, [fixed[at : at + len(outline)]], shade, cv2.LINE_AA, SHIFT)
+            at += len(outline)
+        for spine, ends_flat in zip(spines, flat, strict=True):
+            if spine.radii[0] >= FINGER_PX:
+                across = spine.along * 1j * spine.radii
+                self._shade(_pairs(spine.centers + across), _pairs(spine.centers - across), color, open_end=ends_flat)
 
     def cuff(self, start: Points, end: Points, radii: Sequence[float], color: Color) -> None:
         """A flat band around a limb."""
-        centers, widths, along = self._spine(start, end, radii)
-        across = np.array([-along[1], along[0]]) * widths[:, None]
-        self.fill(np.concatenate([centers + across, (centers - across)[::-1]]), color)
+        (spine,) = self._spines([(start, end, radii)])
+        across = spine.along * 1j * spine.radii
+        self.fill(_pairs(np.concatenate([spine.centers + across, (spine.centers - across)[::-1]])), color)
 
     def band(self, left: NDArray, right: NDArray, color: Color, line: bool = True, shade: bool = True) -> None:
         """A shape between two edges ((N, 2) pixels each, in the same order)."""
@@ -103,11 +111,16 @@ class Pen:
         if shade:
             self._shade(left, right, color, open_end=True)
 
-    def _spine(self, start: Points, end: Points, radii: Sequence[float]) -> tuple[NDArray, NDArray, NDArray]:
-        """Centers (N, 2) and radii (N,) of a bone in pixels, and its direction in the picture."""
-        shares = np.arange(len(radii))[:, None] / (len(radii) - 1)
-        seen = self.seen(start + shares * (end - start))
-        return seen[:, :2], np.asarray(radii) * seen[:, 2], unit(seen[-1, :2] - seen[0, :2])
+    def _spines(self, bones: Sequence[Bone]) -> list["_Spine"]:
+        """The bones in the picture, all looked at in one go."""
+        places = np.concatenate([start + _shares(len(radii)) * (end - start) for start, end, radii in bones])
+        seen, spines, at = self.seen(places), [], 0
+        centers, scales = seen[:, 0] + 1j * seen[:, 1], seen[:, 2]
+        for _, _, radii in bones:
+            here, at = slice(at, at + len(radii)), at + len(radii)
+            along = complex(centers[here.stop - 1] - centers[here.start])
+            spines.append(_Spine(centers[here], np.array(radii) * scales[here], along / max(abs(along), 1e-9)))
+        return spines
 
     def _shade(self, left: NDArray, right: NDArray, color: Color, open_end: bool) -> None:
         """The side away from the light, as far as the shape lies across the light; it runs out towards the joints."""
@@ -121,17 +134,39 @@ class Pen:
         self.fill(np.vstack([dark, edge[::-1]]), darker(color, 0.80))
 
 
-def _capsule(centers: NDArray, radii: NDArray, along: NDArray, flat_end: bool) -> NDArray:
-    """The outline of a bone with round ends, or a flat one where it ends."""
-    across = np.array([-along[1], along[0]])
-    side = across * radii[:, None]
-    arc = _HALF_CIRCLE @ np.array([along, across])
-    end = centers[-1] + side[-1] * np.array([[-1.0], [1.0]]) if flat_end else centers[-1] + arc * radii[-1]
-    ends = (end, centers[0] - arc * radii[0])
-    return np.concatenate([(centers - side)[:-1], ends[0], (centers + side)[-2:0:-1], ends[1]])
+class _Spine(NamedTuple):
+    """A bone in pixels, x + iy: centers (N,), radii (N,), and its direction, of length 1."""
+
+    centers: NDArray[np.complex128]
+    radii: NDArray[np.float64]
+    along: complex
+
+
+def _capsule(spine: _Spine, flat_end: bool, grow: float) -> NDArray:
+    """The outline of a bone with round ends, or a flat one where it ends; complex pixels."""
+    centers, radii = spine.centers, spine.radii + grow
+    side, arc = spine.along * 1j * radii, spine.along * _HALF_CIRCLE
+    end = centers[-1] + side[-1] * _FLAT if flat_end else centers[-1] + arc * radii[-1]
+    return np.concatenate([(centers - side)[:-1], end, (centers + side)[-2:0:-1], centers[0] - arc * radii[0]])
+
+
+def _pairs(line: NDArray[np.complex128]) -> NDArray[np.float64]:
+    """x + iy as (N, 2)."""
+    return line.view(np.float64).reshape(-1, 2)
+
+
+def _fixed(line: NDArray[np.complex128]) -> NDArray[np.int32]:
+    """In OpenCV's fixed point, (N, 2)."""
+    return np.rint(_pairs(line) * (1 << SHIFT)).astype(np.int32)
+
+
+@cache
+def _shares(count: int) -> NDArray[np.float64]:
+    """(count, 1): from 0 to 1 in equal steps."""
+    return np.arange(count)[:, None] / (count - 1)
 
 
 _TURN = np.linspace(0, 2 * np.pi, 20, endpoint=False)
 _CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
-_HALF_TURN = np.linspace(-np.pi / 2, np.pi / 2, 9)
-_HALF_CIRCLE = np.stack([np.cos(_HALF_TURN), np.sin(_HALF_TURN)], axis=1)
+_HALF_CIRCLE = np.exp(1j * np.linspace(-np.pi / 2, np.pi / 2, 9))
+_FLAT = np.array([-1.0, 1.0])
