@@ -28,12 +28,17 @@ class GeneratorConfig(Section):
     blocks: int = Field(default=2, ge=1, le=16, description="light: blocks at the coarsest level; resnet: all of them")
     downs: int = Field(default=8, ge=2, le=10, description="unet: halvings; 8 as published at 256, 9 at 512")
     dropout: bool = Field(default=False, description="unet: half of the inner decoder is dropped, as published")
+    norm: Literal["batch", "instance"] = Field(
+        default="batch", description="resnet: instance as CycleGAN was published; slow and inexact on stage, so distil"
+    )
 
 
 class DiscriminatorConfig(Section):
     kind: Literal["crops", "patch", "none"] = "crops"
     width: int = Field(default=32, ge=4, le=256)
     layers: int = Field(default=3, ge=1, le=5, description="stride-2 convolutions")
+    norm: Literal["batch", "instance"] = "batch"
+    published: bool = Field(default=False, description="patches of 70 pixels with three layers, as published")
     crops: int = Field(default=24, ge=2, le=256, description="crops of the figure a step, real and generated each")
     crop_share: float = Field(default=0.25, gt=0, le=1, description="side of a crop as a share of the picture's")
     start_step: int = Field(default=400, ge=0, description="it learns from here on; L1 alone before")

@@ -98,3 +98,35 @@ def test_reestimated_norms_are_those_of_the_data() -> None:
     assert norm.running_mean.item() == pytest.approx(2.0, abs=0.02)
     assert not net.training
     assert norm.momentum == 0.1
+
+
+def test_the_published_discriminator_judges_patches_of_seventy_pixels() -> None:
+    judge = discriminator(DiscriminatorConfig(kind="patch", width=4, norm="instance", published=True), 0)
+    assert judge is not None
+    shown = torch.randn(1, 3, 256, 256).requires_grad_()
+    for module in judge.modules():
+        if isinstance(module, nn.InstanceNorm2d):
+            module.forward = lambda x: x  # type: ignore[method-assign]  # a norm sees the whole picture
+    scores, _ = judge(shown)
+    assert scores.shape == (1, 1, 30, 30)
+    scores[0, 0, 15, 15].backward()
+    assert shown.grad is not None
+    rows = torch.nonzero(shown.grad.abs().sum(dim=(0, 1, 3))).flatten()
+    assert rows.max() - rows.min() + 1 == 70
+
+
+@pytest.mark.parametrize("config", [SMALL[0], SMALL[2]], ids=lambda config: config.kind)
+def test_what_an_encoder_says_of_a_patch_begins_with_its_pixels(config: GeneratorConfig) -> None:
+    net = generator(config).eval()
+    shown = torch.randn(1, 3, 64, 64)
+    found = net.encoded(shown)  # type: ignore[operator]
+    assert len(found) == 5
+    assert found[0].numel() == shown.numel()
+    sides = [feature.shape[-1] for feature in found]
+    assert sides == sorted(sides, reverse=True)
+
+
+def test_with_instance_norm_pictures_of_a_batch_do_not_see_each_other() -> None:
+    net = generator(GeneratorConfig(kind="resnet", width=4, blocks=2, norm="instance"))
+    both = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(net(both)[:1], net(both[:1]), atol=1e-5, rtol=1e-4)

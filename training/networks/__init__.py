@@ -23,7 +23,7 @@ def generator(config: "GeneratorConfig", channels_in: int = 3, matte: bool = Fal
         case "resnet":
             from training.networks.resnet import ResNet
 
-            return ResNet(channels_in, channels_out, config.width, config.blocks)
+            return ResNet(channels_in, channels_out, config.width, config.blocks, config.norm)
 
 
 def discriminator(config: "DiscriminatorConfig", conditioned_channels: int = 3) -> nn.Module | None:
@@ -34,9 +34,9 @@ def discriminator(config: "DiscriminatorConfig", conditioned_channels: int = 3) 
         case "none":
             return None
         case "crops":
-            return PatchGAN(3, config.width, config.layers)
+            return PatchGAN(3, config.width, config.layers, config.norm, config.published)
         case "patch":
-            return PatchGAN(3 + conditioned_channels, config.width, config.layers)
+            return PatchGAN(3 + conditioned_channels, config.width, config.layers, config.norm, config.published)
 
 
 def needed_multiple(config: "GeneratorConfig") -> int:

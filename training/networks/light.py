@@ -49,6 +49,14 @@ class Light(nn.Module):
         up = self.body_4(_doubled(self.up_4(up)) + quarter)
         return self.head(up)
 
+    def encoded(self, x: Tensor) -> list[Tensor]:
+        """What its encoder makes of `x`, at 1/4 (its pixels and its first features), 1/8, 1/16 and 1/32."""
+        pixels = functional.pixel_unshuffle(x, FACTOR)
+        quarter = self.stem(pixels)
+        eighth = self.down_8(quarter)
+        sixteenth = self.down_16(eighth)
+        return [pixels, quarter, eighth, sixteenth, self.down_32(sixteenth)]
+
 
 class PortedLight(nn.Module):
     """`Light` between its ports, (H, W, C) uint8 in and (H, W, 3 or 4) uint8 out, arranged for the engine.

@@ -1,14 +1,23 @@
 """The few pieces that the generators share."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
+Norm = Literal["batch", "instance"]
 
-def convolution(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequential:
-    """3x3 convolution, BatchNorm, ReLU: at run time one fused convolution."""
+
+def norm_of(norm: Norm, channels: int) -> nn.Module:
+    """BatchNorm, which folds into its convolution at run time, or InstanceNorm, which does not (for teachers)."""
+    return nn.BatchNorm2d(channels) if norm == "batch" else nn.InstanceNorm2d(channels)
+
+
+def convolution(channels_in: int, channels_out: int, stride: int = 1, norm: Norm = "batch") -> nn.Sequential:
+    """3x3 convolution, norm, ReLU: with BatchNorm at run time one fused convolution."""
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, 3, stride, 1, bias=False),
-        nn.BatchNorm2d(channels_out),
+        norm_of(norm, channels_out),
         nn.ReLU(inplace=True),
     )
 
@@ -16,13 +25,14 @@ def convolution(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequ
 class Residual(nn.Module):
     """Two 3x3 convolutions beside an identity (He et al. 2015)."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, norm: Norm = "batch") -> None:
         super().__init__()
-        self.first = convolution(channels, channels)
+        self.first = convolution(channels, channels, norm=norm)
         self.second = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
-        self.norm = nn.BatchNorm2d(channels)
-        # Starts as the identity, so that a deep stack learns from its first step on (Goyal et al. 2017, section 5.1).
-        nn.init.zeros_(self.norm.weight)
+        self.norm = norm_of(norm, channels)
+        if isinstance(self.norm, nn.BatchNorm2d):
+            # Starts as the identity, so that a deep stack learns at once (Goyal et al. 2017, section 5.1).
+            nn.init.zeros_(self.norm.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(x + self.norm(self.second(self.first(x))))
