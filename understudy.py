@@ -267,6 +267,9 @@ def compile_(args: argparse.Namespace) -> int:
 
 
 def pairs(args: argparse.Namespace) -> int:
+    args.kind = "aligned" if args.aligned_from else args.kind
+    if not args.videos and args.kind in ("skeleton", "edges"):
+        raise BadInput("no video is named; name at least one, or pictures with --aligned-from DIR")
     if args.kind != "skeleton":
         return _pairs_of_kind(args)
     from training.pairs import build_pairs
@@ -294,6 +297,19 @@ def curate(args: argparse.Namespace) -> int:
     return 0
 
 
+def _aligned_pairs(args: argparse.Namespace) -> None:
+    from engines.progress import bar
+    from training.pairs.aligning import align, outline
+
+    with bar("pairs") as told:
+        if args.kind == "edges":
+            made = outline(args.videos, args.out, size=args.size, fps=args.fps, splits=args.splits, progress=told)
+        else:
+            how = {"conditioning": args.conditioning, "input_half": args.input, "size": args.size}
+            made = align(args.aligned_from, args.out, progress=told, **how)
+    print("\n".join([f"{len(made)} pairs in {made.folder}", *(f"  ! {warning}" for warning in made.header.warnings)]))
+
+
 def _pairs_of_kind(args: argparse.Namespace) -> int:
     match args.kind:
         case "next":
@@ -309,6 +325,8 @@ def _pairs_of_kind(args: argparse.Namespace) -> int:
             from training.pairs.gray import build_gray
 
             build_gray(args.videos, args.out, size=args.size, fps=args.fps, splits=args.splits)
+        case "aligned" | "edges":
+            _aligned_pairs(args)
         case other:
             raise BadInput(f"pairs of kind {other!r} cannot be built yet")
     return 0
@@ -338,7 +356,9 @@ def train(args: argparse.Namespace) -> int:
 def export(args: argparse.Namespace) -> int:
     from training.export import export as exported
 
-    exported(args.run_folder, args.out, name=args.name, int8=not args.no_int8, checkpoint=args.checkpoint)
+    exported(
+        args.run_folder, args.out, name=args.name, int8=not args.no_int8, checkpoint=args.checkpoint, size=args.size
+    )
     return 0
 
 
@@ -616,11 +636,17 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
 
 def _training_commands(commands: "argparse._SubParsersAction") -> None:
     one = _command(commands, "pairs", pairs, "find the dancer in videos and write training pairs")
-    one.add_argument("videos", type=Path, nargs="+", metavar="VIDEO", help="or a folder of pictures (kind gray)")
+    one.add_argument("videos", type=Path, nargs="*", metavar="VIDEO", help="or a folder of pictures (kind gray)")
     one.add_argument("--out", type=Path, required=True, metavar="DIR")
     one.add_argument(
-        "--kind", choices=("skeleton", "next", "gray"), default="skeleton", help="what a frame is paired with"
+        "--aligned-from", type=Path, metavar="DIR", help="pictures side by side, or folders A and B: no video"
     )
+    one.add_argument("--input", choices=("left", "right"), default="left", help="side by side: which one is shown")
+    one.add_argument(
+        "--conditioning", choices=("frame", "edges", "gray"), default="frame", help="aligned: what a stage shows for it"
+    )
+    kinds = ("skeleton", "next", "gray", "edges")
+    one.add_argument("--kind", choices=kinds, default="skeleton", help="what a frame is paired with")
     one.add_argument("--size", type=int, default=512)
     one.add_argument("--stride", type=int, help="--kind next: frames to the next one (default: by how much it moves)")
     one.add_argument("--fps", type=float, help="frames kept a second (default: the video's own, up to 30)")
@@ -655,6 +681,7 @@ def _training_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--out", type=Path, required=True, metavar="BUNDLE")
     one.add_argument("--name")
     one.add_argument("--no-int8", action="store_true")
+    one.add_argument("--size", type=_size, metavar="WxH", help="of the stage, for generators of whole pictures")
     one.add_argument(
         "--checkpoint", choices=("best", "newest"), default="best", help="best: as it did best on held-out pairs"
     )

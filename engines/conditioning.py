@@ -7,13 +7,13 @@ to look at. No generator is ever fed black for want of anything better.
 import math
 from collections.abc import Callable, Mapping
 
-import cv2
 import numpy as np
 
 from engines import color
 from engines.bundle import Manifest, Port
 from engines.errors import BundleError
 from engines.images import Frame, Size, covering
+from engines.outlines import Outlines, outlined
 from engines.pose.landmarks import Landmarks
 from engines.pose.skeleton import drawn_skeleton
 from engines.scene import Scene
@@ -23,10 +23,6 @@ Posed = Callable[[Landmarks], np.ndarray]
 
 Kind = Callable[[Scene, Manifest, Size], np.ndarray | None]
 
-# Canny's thresholds on a picture blurred by this much: the outlines of a body and its clothes, without the weave.
-EDGE_BLUR = 1.4
-EDGE_THRESHOLDS = (60, 140)
-
 
 def gray(frame: Frame, size: Size) -> np.ndarray:
     """(H, W, 1): the middle of the frame, as black-and-white film would have it."""
@@ -34,10 +30,8 @@ def gray(frame: Frame, size: Size) -> np.ndarray:
 
 
 def edges(frame: Frame, size: Size) -> np.ndarray:
-    """(H, W, 1): its outlines, white on black."""
-    flat = cv2.cvtColor(covering(frame, size), cv2.COLOR_RGB2GRAY)
-    soft = cv2.GaussianBlur(flat, (0, 0), EDGE_BLUR)
-    return cv2.Canny(soft, *EDGE_THRESHOLDS)[..., None]
+    """(H, W, 1): its outlines, white on black, as if no frame had been before it."""
+    return outlined(frame, size)
 
 
 def _skeleton(scene: Scene, manifest: Manifest, size: Size) -> np.ndarray | None:
@@ -73,10 +67,13 @@ FIGURE_CHANNELS = (4, 7)
 BLIND = ("previous", "none")
 
 
-def conditioned(scene: Scene, manifest: Manifest, posed: Posed | None = None) -> dict[str, np.ndarray] | None:
+def conditioned(
+    scene: Scene, manifest: Manifest, posed: Posed | None = None, outlines: Outlines | None = None
+) -> dict[str, np.ndarray] | None:
     """The inputs of one tick but for what is fed back, or None when there is nothing to look at.
 
-    `posed` lays the bundle's atlas onto a pose, for the kind `figure`.
+    `posed` lays the bundle's atlas onto a pose, for the kind `figure`; `outlines` remembers the frame before, for
+    `edges`.
     """
     inputs = _knobs(scene.knobs, manifest)
     port = manifest.input("conditioning")
@@ -85,6 +82,8 @@ def conditioned(scene: Scene, manifest: Manifest, posed: Posed | None = None) ->
     height, width, channels = port.shape
     if manifest.conditioning == "figure":
         picture = _figure(scene, manifest, channels, posed)
+    elif manifest.conditioning == "edges" and outlines is not None and scene.frame is not None:
+        picture = outlines.drawn(scene.frame, (height, width), scene.captured_s)
     else:
         picture = KINDS[manifest.conditioning][0](scene, manifest, (height, width))
     if picture is None:

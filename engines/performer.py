@@ -10,6 +10,7 @@ from engines.conditioning import check_inputs, conditioned, fed_back
 from engines.errors import BundleError
 from engines.finish import faded, joined, over, refined
 from engines.images import Frame, Size, covering
+from engines.outlines import Outlines
 from engines.scene import Drawn, Scene
 
 MID_GRAY = 128
@@ -36,6 +37,7 @@ class Performer:
         self._nobody.flags.writeable = False
         self._fed_back = fed_back(self.manifest)
         self._poser = None if bundle.atlas is None else Poser(bundle.atlas)  # conditioning thread, like the next
+        self._outlines = Outlines()  # conditioning thread
         self._inputs: dict[str, np.ndarray] = {}  # of the last tick that had something to look at
         self._shown: Frame | None = None  # engine thread, like the next
         self._last_output: np.ndarray | None = None
@@ -49,7 +51,8 @@ class Performer:
             if self._poser is not None:
                 self._poser.reset()
             return {}
-        inputs = conditioned(scene, self.manifest, None if self._poser is None else self._poser.posed)
+        posed = None if self._poser is None else self._poser.posed
+        inputs = conditioned(scene, self.manifest, posed, self._outlines)
         if inputs is not None:
             self._inputs = inputs
         return self._inputs

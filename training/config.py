@@ -75,6 +75,12 @@ class AugmentationConfig(Section):
     scale: float = Field(default=0.10, ge=0, le=0.5)
     rotation_degrees: float = Field(default=5, ge=0, le=45)
     flip: bool = Field(default=False, description="mirror half of the pictures; a filmed dancer is not symmetric")
+    enlarge: float = Field(
+        default=0,
+        ge=0,
+        le=1,
+        description="pictures without a pose: enlarged by up to this, then cut; 0.117 is 286 to 256",
+    )
     jitter: float = Field(default=0.002, ge=0, le=0.05, description="sigma of landmark noise, of the square's side")
     jitter_share: Share = 0.35
     limb_drop: Share = 0.05

@@ -16,7 +16,7 @@ from training.pairs.store import PairSet
 
 # Which kinds of pairs a method can learn from.
 LEARNS_FROM: dict[str, tuple[str, ...]] = {
-    "pix2pix": ("skeleton",),
+    "pix2pix": ("skeleton", "aligned"),
 }
 
 
@@ -72,6 +72,10 @@ def open_examples(pairs: PairSet, config: TrainingConfig, hold: bool = True) -> 
             from training.datasets import Examples
 
             return Examples(pairs, config, hold)
+        case "aligned":
+            from training.aligned_examples import AlignedExamples
+
+            return AlignedExamples(pairs, config, hold)
     raise ConfigError(f"{pairs.folder}: pairs of kind {kind!r} cannot be learned from yet")
 
 

@@ -19,8 +19,8 @@ from torch import nn
 from engines.backends import open_engine
 from engines.bundle import Bundle, Graph, Manifest, made_bundle, write_bundle
 from engines.bundle.lint import check_graph_lint
-from engines.errors import UnderstudyError
-from engines.images import Frame, resized
+from engines.errors import BadInput, UnderstudyError
+from engines.images import Frame, Size, resized
 from training.checkpoints import best_checkpoint, latest_checkpoint, read_checkpoint, said_in
 from training.config import TrainingConfig
 from training.examples import open_examples
@@ -50,15 +50,17 @@ def export(
     int8: bool = True,
     progress: bool = True,
     checkpoint: Which = "best",
+    size: Size | None = None,
 ) -> Bundle:
     """Write a state of `run` as a bundle, proved: on OpenVINO in float32 it equals torch within 1/255.
 
+    `size` (height, width) is that of the stage, where it is not the one of training; generators of whole pictures only.
     `checkpoint` is the one that did best on held-out pairs, where any was judged at the run's size, or the newest.
     Raises BadInput when the run or its pairs are not there, UnderstudyError when the proof fails: nothing is written.
     """
     console = Console(stderr=True, quiet=not progress)
     run, bundle = Path(run), Path(bundle)
-    trained = _trained(run, checkpoint)
+    trained = _trained(run, checkpoint, size)
     console.print(f"exporting {run} {trained.told}", highlight=False, soft_wrap=True)
     manifest = _manifest(trained, name or bundle.name)
     ported, first = trained.form.ported(trained.generator), trained.form.inputs(trained.judged[0])
@@ -116,16 +118,21 @@ def _steps(place: Path) -> int:
     return int(place.name.removeprefix("step-"))
 
 
-def _trained(run: Path, which: Which = "best") -> Trained:
+def _trained(run: Path, which: Which = "best", size: Size | None = None) -> Trained:
     config, facts = run_config(run), run_facts(run)
     config = config.model_copy(update={"device": "cpu", "precision": "f32"})
-    examples = open_examples(open_pairs(Path(facts["pairs"])), config, hold=False)
+    pairs = open_pairs(Path(facts["pairs"]))
+    if size is not None and pairs.header.kind == "skeleton":
+        raise BadInput(f"{run}: a dancer performs at the size that was learned, {config.size}; leave --size out")
+    examples = open_examples(pairs, config, hold=False)
     fresh = method(config, examples, torch.device("cpu"))
     place, told = chosen_checkpoint(run, which)
     steps, said = read_checkpoint(place, fresh.networks)
-    return Trained(
-        config, examples, form(config, examples), fresh.performer(examples), steps, float(said["trained_s"]), told
-    )
+    performer = fresh.performer(examples)  # at the size that was learned, whatever that of the stage
+    if size is not None:
+        config = config.model_copy(update={"size": size[0], "wide": size[1]})
+        examples = open_examples(pairs, config, hold=False)
+    return Trained(config, examples, form(config, examples), performer, steps, float(said["trained_s"]), told)
 
 
 def _manifest(trained: Trained, name: str) -> Manifest:

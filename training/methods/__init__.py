@@ -76,5 +76,6 @@ def form(config: TrainingConfig, examples: Any) -> "Form":
     match config.method:
         case "pix2pix":
             from training.forms import PoseForm
+            from training.picture_form import PictureForm
 
-            return PoseForm(examples)
+            return PoseForm(examples) if examples.pairs.header.kind == "skeleton" else PictureForm(examples)

@@ -40,6 +40,8 @@ from training.updates import adam, falling, updated
 
 # Lazy regularization (Karras et al. 2020, section 3.1): every 16th step, 16 times as strong.
 R1_EVERY = 16
+LEAST_TOGETHER = 4
+"""Pictures at once whose statistics BatchNorm is given before a performance, however few are learned at once."""
 
 
 class Pix2Pix:
@@ -87,9 +89,10 @@ class Pix2Pix:
 
     def performer(self, examples: AnyExamples) -> nn.Module:
         schedule = self.config.schedule
-        indices = examples.spread(examples.train, schedule.bn_batches * schedule.batch)
+        size = max(schedule.batch, LEAST_TOGETHER)
+        indices = examples.spread(examples.train, schedule.bn_batches * size)
         copy = averaged_copy(self._average)
-        batches = (indices[k : k + schedule.batch] for k in range(0, len(indices), schedule.batch))
+        batches = (indices[k : k + size] for k in range(0, len(indices), size))
         reestimate_norms(copy, (self._pictures(examples.plain_conditioning(some)) for some in batches if len(some) > 1))
         return copy
 

@@ -71,8 +71,9 @@ class PairsHeader(_Frozen):
     """What a folder of pairs is. `size` is (S, S), or the (H, W) of the largest frame of other kinds than `skeleton`.
 
     `kind` says what is paired with a frame: its skeleton; itself in gray; another picture (`aligned`, which stage
-    conditioning it stands for is `conditioning`); the frame `stride` later (`next`); nothing (`unpaired`: a row's
-    `shot` names its side). `drops` counts the frames left out, by reason.
+    conditioning it stands for is `conditioning`; where it is `drawn`, it is made of the frames when they are read); the
+    frame `stride` later (`next`); nothing (`unpaired`: a row's `shot` names its side). `drops` counts the frames left
+    out, by reason.
 
     `proportions` are the dancer's in the square of the main shot; `skeleton` is the style to draw with, None for the
     default; `warnings` are sentences for whoever trains on this.
@@ -82,6 +83,7 @@ class PairsHeader(_Frozen):
     kind: Kind = "skeleton"
     conditioning: str = ""
     stride: int = 1
+    drawn: bool = False
     size: Size
     fps: float
     shots: tuple[Shot, ...] = ()
@@ -232,7 +234,8 @@ class PairsWriter:
 
     def __init__(self, folder: Path | str, header: PairsHeader) -> None:
         self.folder, self.header = Path(folder), header
-        names = _FOLDERS.get(header.kind, ["frames"]) + (["figures"] if header.true_alpha else [])
+        names = ["frames"] if header.drawn else _FOLDERS.get(header.kind, ["frames"])
+        names = names + (["figures"] if header.true_alpha else [])
         try:
             for name in names:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
