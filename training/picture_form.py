@@ -17,7 +17,7 @@ from training.config import TrainingConfig
 from training.devices import picture_tensor
 from training.networks import needed_multiple
 from training.pairs.store import PairSet
-from training.ports import Inputs, Outputs, Ported
+from training.ports import Inputs, Outputs, Ported, ported
 
 
 class Pictures(Protocol):
@@ -76,7 +76,8 @@ class PictureForm:
         return {}
 
     def ported(self, generator: nn.Module) -> nn.Module:
-        return Ported(Padded(generator, self._shape, self._multiple))
+        padded = Padded(generator, self._shape, self._multiple)
+        return Ported(padded) if padded.is_padded else ported(generator)
 
     def inputs(self, i: int) -> Inputs:
         return {"conditioning": self._examples.conditioning(i)}
