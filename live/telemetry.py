@@ -4,8 +4,8 @@ import math
 import time
 from collections.abc import Callable
 
-from live.control.osc import OscSender
 from live.control.signals import HEARTBEAT, HEARTBEAT_HZ
+from live.control.telling import OscSender
 from live.overlay import Figures
 from live.pacing import Clock
 from live.repertoire import Act

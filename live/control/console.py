@@ -21,13 +21,14 @@ from live.control.desk import Desk
 from live.control.echo import Echo
 from live.control.midi import FILE as MIDI_FILE
 from live.control.midi import Midi, MidiFile
-from live.control.osc import OscReceiver, OscSender, networks
+from live.control.osc import OscReceiver, networks
 from live.control.oscquery import OscQuery
 from live.control.page import Door, PageServer, Preview
 from live.control.parameters import Control, Controls, knob_control
 from live.control.pose_in import PoseIn
 from live.control.presets import PresetFile, Presets
 from live.control.shelf import Shelf, default_folder
+from live.control.telling import OscSender
 from live.looks import LOOKS
 from live.stages import Faults, Part, Stage
 from live.telemetry import Telemetry

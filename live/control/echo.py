@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from live.control.desk import Desk, Message
-from live.control.osc import OscSender
 from live.control.parameters import Control, Controls, Value
+from live.control.telling import OscSender
 from live.pacing import Clock, Sleep
 from live.stages import PATIENCE_S
 

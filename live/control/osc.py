@@ -1,4 +1,4 @@
-"""OSC over UDP: one receive loop of our own, and a sender for what the show tells the world.
+"""OSC in, over UDP: one receive loop of our own.
 
 The library's threading server starts a thread a packet and loses messages from 2,000 a second (MEASURED.md, E).
 """
@@ -6,21 +6,23 @@ The library's threading server starts a thread a packet and loses messages from 
 import errno
 import ipaddress
 import logging
+import math
 import socket
+import struct
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engines.devices import udp_port
 from engines.errors import ConfigError, Unavailable
-from engines.pose.landmarks import Landmarks
 from live.control.datagrams import Malformed, messages
 from live.control.desk import Desk, Message
-from live.control.encoding import bundles, landmark_bundle, message
+from live.control.encoding import message
 from live.control.parameters import last_of, number_of
 from live.control.pose_in import PREFIX, PoseIn
-from live.pacing import Clock
+from live.control.telling import Host, OscSender
+from live.pacing import Clock, Sleep
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +30,19 @@ LARGEST = 65536
 AT_ONCE = 64
 """Datagrams read before it is looked whether to stop; more would be only later."""
 
+FLOOD, REST_S = 8, 0.002
+"""When so many datagrams wait at once, it is a flood: a short rest gathers more of them, of which most are outdone by
+the next. Waking up for each costs ten times its parsing."""
+
 COMPLAIN_EVERY_S = 1.0
-SUBSCRIBERS = 16
+LONGEST_QUIET_S = 60.0
+"""What goes on being wrong is logged ever less often, down to this."""
+
+MOST_HEADS = 1024
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Host = tuple[str, int]
-Listener = Callable[[Sequence[Message], str], None]
-"""Messages and the sender who knows them already."""
+Datagram = tuple[bytes, Any]
+"""And who sent it."""
 
 
 def networks(allowed: Iterable[str]) -> tuple[Network, ...]:
@@ -73,7 +81,8 @@ class OscCounts:
 class OscReceiver:
     """Reads datagrams into the desk; a part that a guarded stage steps. Raises `Unavailable` when the port is taken.
 
-    What is not understood is counted, and at most once a second logged and answered on `/error`.
+    What is not understood is counted, answered on `/error` at most once a second, and logged ever less often. Of the
+    values of one slider that wait together, only the last is parsed.
     """
 
     def __init__(
@@ -81,15 +90,19 @@ class OscReceiver:
         desk: Desk,
         host: str,
         port: int,
-        out: "OscSender | None" = None,
+        out: OscSender | None = None,
         now: Clock = time.perf_counter,
         allowed: Sequence[Network] = (),
         pose_in: PoseIn | None = None,
+        sleep: Sleep = time.sleep,
     ) -> None:
-        self._desk, self._out, self._now, self._allowed = desk, out, now, allowed
+        self._desk, self._out, self._now, self._sleep, self._allowed = desk, out, now, sleep, allowed
         self._pose_in = pose_in or PoseIn()
         self._prefix = desk.prefix
-        self._complained_s = float("-inf")
+        self._complained_s = self._logged_s = float("-inf")
+        self._quiet_s, self._unlogged = COMPLAIN_EVERY_S, 0
+        self._plain: dict[bytes, str] = {}
+        """The bytes before the value -> address, of sliders that were sent one float."""
         self._known: dict[str, bool] = {}
         self._counts = dict.fromkeys(("datagrams", "messages", "malformed", "ignored", "foreign"), 0)
         self._socket = _bound(host, port)
@@ -107,16 +120,50 @@ class OscReceiver:
 
     def step(self, timeout_s: float = 0.1) -> bool:
         """Take what is there, waiting at most `timeout_s`; False when nothing came."""
+        waiting = self._waiting(timeout_s)
+        self.receive_all(waiting)
+        if len(waiting) >= FLOOD:
+            self._sleep(REST_S)
+        return bool(waiting)
+
+    def _waiting(self, timeout_s: float) -> list[Datagram]:
+        """All datagrams that are there, a bounded number; the first is waited for."""
+        found: list[Datagram] = []
         self._socket.settimeout(timeout_s)
-        for taken in range(AT_ONCE):
-            try:
-                datagram, sender = self._socket.recvfrom(LARGEST)
-            except (TimeoutError, BlockingIOError, ConnectionError):  # Windows tells that nobody heard an answer
-                return taken > 0
+        try:
+            found.append(self._socket.recvfrom(LARGEST))
+            self._socket.settimeout(0)
+            while len(found) < AT_ONCE:
+                found.append(self._socket.recvfrom(LARGEST))
+        except (TimeoutError, BlockingIOError, ConnectionError):  # Windows tells that nobody heard an answer
+            pass
+        return found
+
+    def receive_all(self, datagrams: Iterable[Datagram]) -> None:
+        """Datagrams in their order, as if one by one; a value that the next one replaces is only counted."""
+        newest: dict[tuple[bytes, Any], Datagram] = {}
+        for each in datagrams:
+            datagram, sender = each
+            head = datagram[:-4]
+            if head in self._plain and self._may_send(sender[0]) and math.isfinite(_value(datagram)):
+                outdone = newest.get((head, sender))
+                if outdone and outdone[0] == datagram:  # said again, it may mean something: live.control.repeats
+                    self._receive_values(newest)
+                    newest = {}
+                elif outdone:
+                    del newest[head, sender]
+                    self._counts["datagrams"] += 1
+                    self._counts["messages"] += 1
+                newest[head, sender] = each
+                continue
+            self._receive_values(newest)  # what is no value keeps its place among the values
+            newest = {}
             self.receive(datagram, sender)
-            if taken == 0:
-                self._socket.settimeout(0)
-        return True
+        self._receive_values(newest)
+
+    def _receive_values(self, newest: dict[tuple[bytes, Any], Datagram]) -> None:
+        for datagram, sender in newest.values():
+            self.receive(datagram, sender)
 
     def receive(self, datagram: bytes, sender: Any) -> None:
         """One datagram of `sender`, (host, port)."""
@@ -126,19 +173,30 @@ class OscReceiver:
             counts["foreign"] += 1
             self._complain(f"{host[0]} is not allowed to send; start with --osc-allow {host[0]} to let it in", None)
             return
+        address = self._plain.get(datagram[:-4])
         try:
-            found = messages(datagram)
+            found = [(address, [_value(datagram)])] if address else messages(datagram)
         except Malformed as error:
             counts["malformed"] += 1
             self._complain(f"{host[0]}:{host[1]}: a datagram of {len(datagram)} bytes: {error}", host)
             return
-        if self._prefix:
-            found = [(address.removeprefix(self._prefix), arguments) for address, arguments in found]
+        if self._prefix and not address:
+            found = [(each.removeprefix(self._prefix), arguments) for each, arguments in found]
+        if not address and len(found) == 1 and datagram[-8:-4] == b",f\0\0":
+            self._learn_head(datagram[:-4], found[0][0])
         refused = self._take(found, host)
         counts["messages"] += len(found)
         if refused:
             counts["ignored"] += len(refused)
             self._complain(f"{host[0]}:{host[1]}: {refused[0]}", host)
+
+    def _learn_head(self, head: bytes, address: str) -> None:
+        """From now on known by its first bytes, if it is the value of a slider."""
+        control = self._desk.addresses.control(address)
+        if control is not None and control.kind == "slider":
+            if len(self._plain) >= MOST_HEADS:
+                self._plain.clear()
+            self._plain[head] = address
 
     def _take(self, found: Sequence[Message], sender: Host) -> list[str]:
         now_s = self._now()
@@ -193,12 +251,24 @@ class OscReceiver:
         except OSError as error:
             log.debug("OSC answer to %s: %s", to, error)
 
+    def _log(self, sentence: str, now_s: float) -> None:
+        """Each line says how many it stands for; after silence it begins anew."""
+        waited_s = now_s - self._logged_s
+        if waited_s < self._quiet_s:
+            return
+        again = waited_s < 2 * self._quiet_s
+        self._quiet_s = min(2 * self._quiet_s, LONGEST_QUIET_S) if again else COMPLAIN_EVERY_S
+        more = f" (and {self._unlogged} more since the last line)" if again and self._unlogged else ""
+        log.warning("OSC: %s%s", sentence, more)
+        self._logged_s, self._unlogged = now_s, 0
+
     def _complain(self, sentence: str, sender: Host | None) -> None:
         now_s = self._now()
+        self._unlogged += 1
         if now_s - self._complained_s < COMPLAIN_EVERY_S:
             return
         self._complained_s = now_s
-        log.warning("OSC: %s", sentence)
+        self._log(sentence, now_s)
         if self._out:
             self._out.send("/error", f"osc: {sentence}")
         if sender:
@@ -208,71 +278,9 @@ class OscReceiver:
         self._socket.close()
 
 
-class OscSender:
-    """Tells what the show does. Never blocks and never fails: nobody listening is no fault of the show.
-
-    Everything goes to one address, to those who subscribed, and to `listeners` in this process; numbers as float32.
-    """
-
-    def __init__(self, host: str, port: int, pose_to: Host | None = None) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
-        self._to, self._pose_to = (host, port), pose_to
-        self._subscribers: dict[Host, str] = {}
-        self.listeners: list[Listener] = []
-
-    @property
-    def subscribers(self) -> list[Host]:
-        return list(self._subscribers)
-
-    def subscribe(self, host: Host, control: str = "") -> None:
-        """`control` is the socket from which this listener turns controls; of too many the oldest leaves."""
-        others = {each: name for each, name in self._subscribers.items() if each != host}
-        self._subscribers = dict([*others.items(), (host, control)][-SUBSCRIBERS:])
-
-    def unsubscribe(self, host: str, port: int | None) -> None:
-        """This port of a host, or all of them."""
-        self._subscribers = {
-            each: name for each, name in self._subscribers.items() if each[0] != host or port not in (None, each[1])
-        }
-
-    def send(self, address: str, *arguments: float | str) -> None:
-        self.send_many([(address, arguments)])
-
-    def send_many(self, found: Sequence[Message], known_to: str = "") -> None:
-        """Messages as one bundle (one alone as itself), to all but the sender who knows them already."""
-        if not found:
-            return
-        datagrams = [message(*found[0])] if len(found) == 1 else bundles(found)
-        for to, control in [(self._to, ""), *self._subscribers.items()]:
-            if not known_to or control != known_to:
-                for datagram in datagrams:
-                    self._send(datagram, to)
-        for listener in self.listeners:
-            listener(found, known_to)
-
-    def send_landmarks(self, landmarks: Landmarks) -> None:
-        """One bundle, one address a landmark: `/pose/left_wrist x y z visibility`."""
-        datagram = landmark_bundle(landmarks)
-        for to in (self._to, *self._subscribers):
-            self._send(datagram, to)
-        if self._pose_to:
-            self._send(landmark_bundle(landmarks, is_for_show=True), self._pose_to)
-
-    def tell_host(self, host: str, datagram: bytes) -> None:
-        """Whoever listens at this host."""
-        for to in (self._to, *self._subscribers):
-            if to[0] == host:
-                self._send(datagram, to)
-
-    def _send(self, datagram: bytes, to: Host) -> None:
-        try:
-            self._socket.sendto(datagram, to)
-        except OSError as error:
-            log.debug("OSC out to %s: %s", to, error)
-
-    def close(self) -> None:
-        self._socket.close()
+def _value(datagram: bytes) -> float:
+    """The float at its end."""
+    return float(struct.unpack_from(">f", datagram, len(datagram) - 4)[0])
 
 
 def _port(arguments: Sequence[Any]) -> int | None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pythonosc.osc_message import OscMessage
 
 from engines.errors import ConfigError
@@ -22,10 +24,11 @@ from live.control.datagrams import messages
 from live.control.desk import Desk
 from live.control.echo import RESTED_S, Echo
 from live.control.midi import Midi, MidiFile
-from live.control.osc import SUBSCRIBERS, OscReceiver, OscSender, is_allowed, networks
+from live.control.osc import OscReceiver, is_allowed, networks
 from live.control.parameters import TABLE, Controls
 from live.control.pose_in import NOBODY, STALE_S, PosedFromOutside, PoseIn
 from live.control.signals import HEARTBEAT
+from live.control.telling import SUBSCRIBERS, OscSender
 from live.control.touchdesigner import parameter_rows, parameter_script
 from tests.fakes import FakeTracker, standing
 from tests.live.test_osc import bundle, message
@@ -208,6 +211,54 @@ def test_complaints_are_said_once_a_second_at_most(net: Net) -> None:
             said += 1
     except TimeoutError:
         assert said == 1
+
+
+def test_what_goes_on_being_wrong_is_logged_ever_less_often(net: Net, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(600):  # a minute of ten broken packets a second
+        net.time_s += 0.1
+        net.receiver.receive(b"broken!!", (HOST, 9))
+    lines = [
+        record.getMessage()
+        for record in caplog.records
+        if "broken" in record.getMessage() or "OSC:" in record.getMessage()
+    ]
+    assert 4 <= len(lines) <= 7
+    assert "more since the last line" in lines[-1]
+    net.time_s += 1000
+    net.receiver.receive(b"broken!!", (HOST, 9))
+    assert "more" not in caplog.records[-1].getMessage()
+
+
+@given(
+    row=st.lists(
+        st.tuples(
+            st.sampled_from(
+                ("/mix", "/look/hue", "/look/hue/degrees", "/panic", "/bundle/next", "/freeze", "/preset/store")
+            ),
+            st.sampled_from((0.0, 0.25, 1.0, float("nan"), None)),
+            st.integers(1, 3),
+        ),
+        max_size=60,
+    ),
+    at_once=st.integers(1, 64),
+)
+@settings(max_examples=60, deadline=None)
+def test_datagrams_taken_at_once_act_as_if_they_came_one_by_one(
+    row: list[tuple[str, float | None, int]], at_once: int
+) -> None:
+    one, many = (OscReceiver(Desk(), HOST, 0, now=lambda: 5.0) for _ in range(2))
+    datagrams = [(message(a, *([] if v is None else [v])), (HOST, 9000 + sender)) for a, v, sender in row]
+    for receiver in (one, many):  # so that every head is known before
+        for address in ("/mix", "/look/hue", "/look/hue/degrees"):
+            receiver.receive(message(address, 0.5), (HOST, 1))
+    for datagram, sender in datagrams:
+        one.receive(datagram, sender)
+    for begin in range(0, len(datagrams), at_once):
+        many.receive_all(datagrams[begin : begin + at_once])
+    assert one._desk.tick(6.0) == many._desk.tick(6.0)
+    assert one.counts == many.counts
+    one.close()
+    many.close()
 
 
 @pytest.mark.parametrize("arguments", [(1.0, 2.5), ("text", 0.5, "ü"), (), ("",)])

@@ -18,7 +18,8 @@ from engines.errors import Unavailable
 from live.control.datagrams import DEPTH, Malformed, messages
 from live.control.desk import Desk
 from live.control.encoding import landmark_bundle
-from live.control.osc import OscReceiver, OscSender
+from live.control.osc import OscReceiver
+from live.control.telling import OscSender
 from tests.footage import footage
 
 

@@ -20,10 +20,10 @@ from live.control.datagrams import messages
 from live.control.desk import Desk
 from live.control.echo import Echo
 from live.control.encoding import message
-from live.control.osc import OscSender
 from live.control.oscquery import OscQuery
 from live.control.page import PAGE, Door, PageServer, Preview
 from live.control.parameters import TABLE, knob_control
+from live.control.telling import OscSender
 from live.pacing import Tick
 from tests.fakes_browser import Browser, Tab
 

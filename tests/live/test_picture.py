@@ -10,9 +10,9 @@ from engines.images import Frame
 from engines.scene import Scene
 from live.composing import Composer
 from live.control.datagrams import messages
-from live.control.osc import OscSender
 from live.control.parameters import Controls
 from live.control.signals import SIGNALS
+from live.control.telling import OscSender
 from live.gauges import Spent
 from live.mailbox import Latest, Post
 from live.overlay import HINT_S, Figures, Overlay
