@@ -19,7 +19,7 @@ from websockets.sync.client import connect
 
 from engines.errors import Unavailable
 from engines.images import Frame
-from engines.measuring import measured_header, table, write_json
+from engines.measuring import measured_header, percentiles, table, write_json
 from live.config import LiveOptions
 from live.control.echo import value_of
 from live.control.encoding import message
@@ -30,9 +30,9 @@ from live.show import Show, on_stage, play
 
 ROOT = Path(__file__).parents[1]
 WARM_S = 4.0
-QUIET_S = 8.0
-"""Before the flood, in the same run, the same sliders are turned at every picture, but by nobody on the network: what
-the display loses then is not lost to OSC."""
+QUIET_S = 12.0
+"""Before the flood, in the same run, the same sliders are turned at every picture, but by nobody on the network, while
+the sender sends as much to a port that nobody reads: what the display loses then is not lost to OSC."""
 
 REST_S = 1.0
 FULL_RATE_HZ = 10_000
@@ -91,6 +91,8 @@ class _Witness:
     show_: Show | None = None
     shown: list[tuple[float, bool]] = field(default_factory=list)
     """When a tick began, and whether its picture was black."""
+    black_s: list[float] = field(default_factory=list)
+    """When a black picture was ready to be flipped."""
     mixes: list[tuple[float, float]] = field(default_factory=list)
     first_s: float | None = None
     sender: "subprocess.Popen[str] | None" = None
@@ -103,12 +105,15 @@ class _Witness:
             return
         if self.first_s is None:
             self.first_s = tick.time_s
-        self.shown.append((tick.time_s, not picture[::8, ::8].any()))
+        is_black = not picture[::8, ::8].any()
+        self.shown.append((tick.time_s, is_black))
+        if is_black:
+            self.black_s.append(time.perf_counter())
         self.mixes.append((tick.time_s, show.desk.read().mix))
         ports = show.console.receiver, show.console.page
-        if self.sender is None:
+        if ports[0] is None or not ports[0].counts.datagrams:  # the flood has not begun
             self._turn(show)
-        if self.sender is None and all(ports) and tick.time_s - self.first_s >= WARM_S + QUIET_S:
+        if self.sender is None and all(ports) and tick.time_s - self.first_s >= WARM_S:
             self.sender = self._begin(ports[0].port, ports[1].port)  # type: ignore[union-attr]
         elif self.sender is not None and self.sender.poll() is not None:
             show.stop.set()
@@ -137,7 +142,7 @@ def _figures(show: Show, witness: _Witness) -> dict[str, Any]:
     told = jsons.loads(witness.told.strip().splitlines()[-1])
     receiver = show.console.receiver
     assert receiver is not None
-    quiet = (float(witness.first_s or 0) + WARM_S, told["began_s"] - 1.0)
+    quiet = (told["void_s"] + 1.0, told["began_s"])
     flood = (told["began_s"], told["ended_s"])
     expected = (flood[1] - flood[0]) * show.options.rate_hz
     lost_quietly = _missing(witness.shown, quiet, show.options.rate_hz)
@@ -166,6 +171,7 @@ def _figures(show: Show, witness: _Witness) -> dict[str, Any]:
         "display_missing_quiet_share": lost_quietly,
         "display_missing_flooded_share": lost_flooded,
         "display_driver": show.window.driver if show.window else "none",
+        "panic_ms": percentiles(_ms_until_black(witness.black_s, at_s) for at_s in told["panics_s"]),
         "panic_frames": max(_frames_until_black(witness.shown, at_s) for at_s in told["panics_s"]),
         "panics": len(told["panics_s"]),
         "page_frames": max(_frames_until(witness.mixes, at_s, mix) for at_s, mix in told["slid"]),
@@ -191,6 +197,11 @@ def _frames_until_black(shown: list[tuple[float, bool]], sent_s: float) -> int:
     return after.index(True) + 1 if True in after else len(after)
 
 
+def _ms_until_black(black_s: list[float], sent_s: float) -> float:
+    """From sending a panic to a black picture that is ready to be flipped."""
+    return next((1000 * (at_s - sent_s) for at_s in black_s if at_s >= sent_s), float("inf"))
+
+
 def _frames_until(mixes: list[tuple[float, float]], sent_s: float, mix: float) -> int:
     after = [abs(now - mix) < 1e-5 for time_s, now in mixes if time_s > sent_s]
     return after.index(True) + 1 if True in after else len(after)
@@ -208,6 +219,8 @@ def _flood(osc_port: int, page_port: int, seconds: float, rate_hz: int) -> dict[
     told: dict[str, Any] = {"sent": 0, "malformed": 0, "presses": 0, "panics_s": [], "slid": [], "last": {}}
     dues = deque(_dues(seconds))
     with connect(f"ws://127.0.0.1:{page_port}/") as page:
+        told["void_s"] = time.perf_counter()
+        _send_into_the_void(QUIET_S, rate_hz)
         began_s = told["began_s"] = time.perf_counter()
         while (now_s := time.perf_counter()) - began_s < seconds:
             while dues and dues[0][0] <= now_s - began_s:
@@ -231,6 +244,23 @@ def _flood(osc_port: int, page_port: int, seconds: float, rate_hz: int) -> dict[
             told["last"][address] = struct.unpack(">f", struct.pack(">f", share))[0]
         time.sleep(REST_S)
     return told
+
+
+def _send_into_the_void(seconds: float, rate_hz: int) -> None:
+    """The sender's own cost, alone: all cores are the show's too."""
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as void,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out,
+    ):
+        void.bind(("127.0.0.1", 0))
+        out.connect(void.getsockname())
+        began_s, sent, chance = time.perf_counter(), 0, random.Random(0)
+        while (now_s := time.perf_counter()) - began_s < seconds:
+            due = int((now_s - began_s) * rate_hz) - sent
+            for _ in range(max(0, min(due, 50))):
+                out.send(message(chance.choice(FLOODED), [chance.random()]))
+                sent += 1
+            time.sleep(0.0005)
 
 
 def _dues(seconds: float) -> Iterator[tuple[float, str]]:

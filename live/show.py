@@ -15,12 +15,14 @@ from typing import Any, Generic, TypeVar
 import cv2
 
 from engines.errors import Unavailable
+from engines.images import Frame
 from live.attract import Attract
 from live.choosing import Choosing
 from live.composing import Composer, Voice, backdrop_of
 from live.config import LiveOptions
 from live.control.console import Console
 from live.control.desk import Desk
+from live.control.parameters import Controls
 from live.control.pose_in import PosedFromOutside
 from live.control.shelf import default_folder
 from live.control.signals import DEGRADED, LIVE, NO_SOURCE, PANIC, STARTING
@@ -195,48 +197,77 @@ def play(show: Show, now: Clock = time.perf_counter) -> None:
     last = _Last(now())
     for tick in Ticks(show.options.rate_hz, now):
         _take_keys(show, tick)
-        controls = show.desk.tick(tick.time_s)  # once a tick: everything drawn below agrees on it
-        show.watchman.tick(tick.time_s)
-        if not show.watchman.is_open:
-            controls = replace(controls, blackout=1.0)
+        controls = _controls(show, tick)  # once a tick: everything drawn below agrees on it
         show.looks.heed(controls, show.desk.receive, tick.time_s)
         if show.visitors:
             show.visitors.heed(controls, show.repertoire, tick.time_s)
         act = show.repertoire.on_stage(controls, tick.time_s)
         act.is_awake = act.is_awake and show.watchman.is_open
         show.console.take_up(act, act.manifest)
-        performed = act.performed.newest
-        beside = show.repertoire.beside(controls, tick.time_s)
-        others = [(other, other.performed.newest, share) for other, share in beside]
-        captured = show.frames.newest
-        picture = show.composer.picture(
-            act.resting,
-            performed,
-            captured,
-            controls,
-            elapsed_s=tick.time_s - last.tick_s,
-            time_s=tick.time_s,
-            others=[Voice(other.resting, post, share) for other, post, share in others],
-        )
+        looked = _Looked.at(show, act, controls, tick)
+        picture = looked.picture(show.composer, controls, tick, last)
+        if show.desk.darkens():  # asked for while the picture was made: it does not wait for the next one
+            controls = _controls(show, tick)
+            picture = looked.picture(show.composer, controls, tick, last)
         if show.log:
-            voices = [
-                (act, performed.value if performed else None, 1.0),
-                *((other, post.value if post else None, share) for other, post, share in others),
-            ]
-            show.log.has_visitor = show.visitors is not None and show.visitors.is_here
-            seen = captured.value if captured else None
-            show.log.shown(tick.time_s, tick.time_s - last.tick_s, voices, controls, picture, seen)
-            if show.log.fault:
-                show.faults.report("log", Unavailable(show.log.fault))
+            _note(show, show.log, looked, controls, picture, tick, last)
         if show.visitors and (mirror := show.visitors.picture) is not None and not controls.panic:
             picture = mirror
         show.outputs.show(picture, tick)
         if show.keeper:
             show.keeper.heed(controls, picture, tick.time_s)
-        last.flipped(tick, now(), performed.value if performed else None, show.gauges)
+        last.flipped(tick, now(), looked.performed.value if looked.performed else None, show.gauges)
         show.watch.look(show.counts(act), tick.time_s)
         if show.stop.is_set() or show.watchman.restarts or tick.time_s >= end_s or show.source_stage.is_over:
             return
+
+
+def _controls(show: Show, tick: Tick) -> Controls:
+    """What is asked now; dark while the house is closed."""
+    controls = show.desk.tick(tick.time_s)
+    show.watchman.tick(tick.time_s)
+    return controls if show.watchman.is_open else replace(controls, blackout=1.0)
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What there is to see in a tick."""
+
+    act: Act
+    performed: Post[Performed] | None
+    others: list[tuple[Act, Post[Performed] | None, float]]
+    captured: Post[Captured] | None
+
+    @classmethod
+    def at(cls, show: Show, act: Act, controls: Controls, tick: Tick) -> "_Looked":
+        beside = show.repertoire.beside(controls, tick.time_s)
+        others = [(other, other.performed.newest, share) for other, share in beside]
+        return cls(act, act.performed.newest, others, show.frames.newest)
+
+    def picture(self, composer: Composer, controls: Controls, tick: Tick, last: "_Last") -> Frame:
+        return composer.picture(
+            self.act.resting,
+            self.performed,
+            self.captured,
+            controls,
+            elapsed_s=tick.time_s - last.tick_s,
+            time_s=tick.time_s,
+            others=[Voice(other.resting, post, share) for other, post, share in self.others],
+        )
+
+
+def _note(
+    show: Show, log: ShowLog, looked: _Looked, controls: Controls, picture: Frame, tick: Tick, last: "_Last"
+) -> None:
+    log.has_visitor = show.visitors is not None and show.visitors.is_here
+    voices = [
+        (looked.act, looked.performed.value if looked.performed else None, 1.0),
+        *((other, post.value if post else None, share) for other, post, share in looked.others),
+    ]
+    captured = looked.captured.value if looked.captured else None
+    log.shown(tick.time_s, tick.time_s - last.tick_s, voices, controls, picture, captured)
+    if log.fault:
+        show.faults.report("log", Unavailable(log.fault))
 
 
 @dataclass

@@ -96,6 +96,11 @@ class Desk:
         """All controls as they were at the last tick."""
         return self._controls
 
+    def darkens(self) -> bool:
+        """Whether panic or blackout was asked for since the last tick, and waits for the next."""
+        with self._lock:
+            return self._panic is True or any(("blackout", "share") in each.values for each in self._arrived)
+
     def receive(self, messages: Iterable[Message], now_s: float, sender: str = "") -> list[str]:
         """Note messages as one: no tick sees half of them. Returns a sentence for each that meant nothing."""
         with self._lock:

@@ -16,6 +16,7 @@ from typing import Any
 
 from engines.devices import udp_port
 from engines.errors import ConfigError, Unavailable
+from live.control.batches import Batches, Datagram
 from live.control.datagrams import Malformed, messages
 from live.control.desk import Desk, Message
 from live.control.encoding import message
@@ -25,10 +26,6 @@ from live.control.telling import Host, OscSender
 from live.pacing import Clock, Sleep
 
 log = logging.getLogger(__name__)
-
-LARGEST = 65536
-AT_ONCE = 64
-"""Datagrams read before it is looked whether to stop; more would be only later."""
 
 FLOOD, REST_S = 8, 0.002
 """When so many datagrams wait at once, it is a flood: a short rest gathers more of them, of which most are outdone by
@@ -41,8 +38,6 @@ LONGEST_QUIET_S = 60.0
 MOST_HEADS = 1024
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Datagram = tuple[bytes, Any]
-"""And who sent it."""
 
 
 def networks(allowed: Iterable[str]) -> tuple[Network, ...]:
@@ -106,6 +101,7 @@ class OscReceiver:
         self._known: dict[str, bool] = {}
         self._counts = dict.fromkeys(("datagrams", "messages", "malformed", "ignored", "foreign"), 0)
         self._socket = _bound(host, port)
+        self._batches = Batches(self._socket)
         self.port: int = self._socket.getsockname()[1]
         self._asked = {
             "/subscribe": self._subscribe,
@@ -120,24 +116,11 @@ class OscReceiver:
 
     def step(self, timeout_s: float = 0.1) -> bool:
         """Take what is there, waiting at most `timeout_s`; False when nothing came."""
-        waiting = self._waiting(timeout_s)
+        waiting = self._batches.waiting(timeout_s)
         self.receive_all(waiting)
         if len(waiting) >= FLOOD:
             self._sleep(REST_S)
         return bool(waiting)
-
-    def _waiting(self, timeout_s: float) -> list[Datagram]:
-        """All datagrams that are there, a bounded number; the first is waited for."""
-        found: list[Datagram] = []
-        self._socket.settimeout(timeout_s)
-        try:
-            found.append(self._socket.recvfrom(LARGEST))
-            self._socket.settimeout(0)
-            while len(found) < AT_ONCE:
-                found.append(self._socket.recvfrom(LARGEST))
-        except (TimeoutError, BlockingIOError, ConnectionError):  # Windows tells that nobody heard an answer
-            pass
-        return found
 
     def receive_all(self, datagrams: Iterable[Datagram]) -> None:
         """Datagrams in their order, as if one by one; a value that the next one replaces is only counted."""

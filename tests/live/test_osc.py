@@ -15,6 +15,7 @@ from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from engines.errors import Unavailable
+from live.control.batches import Batches
 from live.control.datagrams import DEPTH, Malformed, messages
 from live.control.desk import Desk
 from live.control.encoding import landmark_bundle
@@ -224,3 +225,21 @@ def test_nobody_listening_is_no_fault_of_the_show() -> None:
     for _ in range(5):
         out.send("/fps/display", 60.0)
     out.close()
+
+
+@pytest.mark.parametrize("has_call", [True, False], ids=["at once", "one by one"])
+def test_all_datagrams_that_wait_are_read_with_their_senders(has_call: bool) -> None:
+    udp = socket.AF_INET, socket.SOCK_DGRAM
+    with socket.socket(*udp) as ear, socket.socket(*udp) as one, socket.socket(*udp) as other:
+        ear.bind(("127.0.0.1", 0))
+        ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        batches = Batches(ear)
+        if not has_call:
+            batches._call = None
+        sent = [(one, b""), (other, b"a"), (one, bytes(range(256)) * 250), *((other, b"%d" % n) for n in range(300))]
+        for sender, datagram in sent:
+            sender.sendto(datagram, ear.getsockname())
+        found = batches.waiting(1.0)
+        while more := batches.waiting(0.01):
+            found += more
+        assert found == [(datagram, ("127.0.0.1", sender.getsockname()[1])) for sender, datagram in sent]

@@ -366,3 +366,20 @@ def test_a_show_that_is_interrupted_finishes_its_recording(
     with av.open(str(movie)) as recorded:
         assert sum(1 for _ in recorded.decode(video=0)) > 5
     assert sheet.stat().st_size > 0
+
+
+def test_a_panic_that_comes_while_a_picture_is_made_blackens_that_very_picture(bundles: tuple[Path, ...]) -> None:
+    sink = FakeSink()
+    with staged(bundles, sink) as show:
+        composed = show.composer.picture
+
+        def late(*given: Any, **named: Any) -> Any:
+            picture = composed(*given, **named)
+            if len(sink.pictures) == 5 and not show.desk.read().panic:
+                show.desk.receive([("/panic", [1.0])], time.perf_counter(), "desk")
+            return picture
+
+        show.composer.picture = late  # type: ignore[method-assign]
+        sink.until = lambda sink: len(sink.pictures) == 8
+        play(show)
+    assert [picture.any() for picture in sink.pictures[:6]] == [True] * 5 + [False]
