@@ -357,7 +357,13 @@ def export(args: argparse.Namespace) -> int:
     from training.export import export as exported
 
     exported(
-        args.run_folder, args.out, name=args.name, int8=not args.no_int8, checkpoint=args.checkpoint, size=args.size
+        args.run_folder,
+        args.out,
+        name=args.name,
+        int8=not args.no_int8,
+        checkpoint=args.checkpoint,
+        size=args.size,
+        anyway=args.anyway,
     )
     return 0
 
@@ -682,6 +688,7 @@ def _training_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--name")
     one.add_argument("--no-int8", action="store_true")
     one.add_argument("--size", type=_size, metavar="WxH", help="of the stage, for generators of whole pictures")
+    one.add_argument("--anyway", action="store_true", help="also a film that dies when it goes on by itself")
     one.add_argument(
         "--checkpoint", choices=("best", "newest"), default="best", help="best: as it did best on held-out pairs"
     )

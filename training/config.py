@@ -23,7 +23,7 @@ class Section(BaseModel):
 
 
 class GeneratorConfig(Section):
-    kind: Literal["light", "unet", "resnet"] = "light"
+    kind: Literal["light", "unet", "resnet", "flowing"] = "light"
     width: int = Field(default=40, ge=4, le=256, description="channels of the widest-resolution level")
     blocks: int = Field(default=2, ge=1, le=16, description="light: blocks at the coarsest level; resnet: all of them")
     downs: int = Field(default=8, ge=2, le=10, description="unet: halvings; 8 as published at 256, 9 at 512")
@@ -91,6 +91,23 @@ class AugmentationConfig(Section):
     line_width: tuple[float, float] = (0.7, 1.4)
 
 
+class NextFrameConfig(Section):
+    cycles: int = Field(
+        default=5, ge=0, le=100, description="times the generator meets its own pictures, paired with real next frames"
+    )
+    rollouts: int = Field(default=24, ge=1, le=1000, description="short rollouts a cycle, from frames of the film")
+    rollout_steps: int = Field(default=15, ge=1, le=1000)
+    long_rollouts: int = Field(default=2, ge=0, le=100, description="long ones, of which one is from the last frame")
+    long_steps: int = Field(default=100, ge=1, le=5000)
+    own_share: Share = Field(default=0.5, description="share of examples that begin with its own pictures")
+    unroll: int = Field(default=8, ge=1, le=32, description="most steps that it is fed its own picture in training")
+    unrolled_at: float = Field(default=0.8, gt=0, le=1, description="share of the run at which it is unrolled most")
+    noise: float = Field(default=0.04, ge=0, le=0.5, description="noise on what it looks at, of the range of levels")
+    stir: float = Field(default=0.02, ge=0, le=0.5, description="noise on what is fed back when it performs")
+    motion: Weight = Field(default=20, description="its motion energy, place by place, against the film's")
+    guard: Share = Field(default=0.3, description="the drift guard's strength when it performs")
+
+
 class ScheduleConfig(Section):
     steps: int = Field(default=6000, ge=1, description="steps of the whole run; minutes may end it earlier")
     batch: int = Field(default=4, ge=1, le=256)
@@ -121,7 +138,7 @@ class TrainingConfig(Section):
     title: str = Field(default="", description="what the bundle is called on stage")
     licence: str = ""
     credits: str = ""
-    method: Literal["pix2pix"] = "pix2pix"
+    method: Literal["pix2pix", "next_frame"] = "pix2pix"
     size: int = Field(default=256, ge=32, le=2048, multiple_of=32)
     wide: int | None = Field(
         default=None, ge=32, le=2048, multiple_of=32, description="width where it is not a square; size is the height"
@@ -137,6 +154,7 @@ class TrainingConfig(Section):
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     losses: LossesConfig = LossesConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
+    next_frame: NextFrameConfig = NextFrameConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     run: RunConfig = RunConfig()
 

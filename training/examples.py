@@ -16,6 +16,7 @@ from training.pairs.store import PairSet
 
 # Which kinds of pairs a method can learn from.
 LEARNS_FROM: dict[str, tuple[str, ...]] = {
+    "next_frame": ("next",),
     "pix2pix": ("skeleton", "aligned"),
 }
 
@@ -76,6 +77,10 @@ def open_examples(pairs: PairSet, config: TrainingConfig, hold: bool = True) -> 
             from training.aligned_examples import AlignedExamples
 
             return AlignedExamples(pairs, config, hold)
+        case "next":
+            from training.film_examples import FilmExamples
+
+            return FilmExamples(pairs, config, hold)
     raise ConfigError(f"{pairs.folder}: pairs of kind {kind!r} cannot be learned from yet")
 
 

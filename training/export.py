@@ -24,7 +24,7 @@ from engines.images import Frame, Size, resized
 from training.checkpoints import best_checkpoint, latest_checkpoint, read_checkpoint, said_in
 from training.config import TrainingConfig
 from training.examples import open_examples
-from training.forms import Form, png
+from training.forms import Form, Preflown, png
 from training.methods import form, method
 from training.pairs.store import open_pairs
 from training.ports import Inputs, Outputs, onnx_graph
@@ -51,23 +51,29 @@ def export(
     progress: bool = True,
     checkpoint: Which = "best",
     size: Size | None = None,
+    anyway: bool = False,
 ) -> Bundle:
     """Write a state of `run` as a bundle, proved: on OpenVINO in float32 it equals torch within 1/255.
 
     `size` (height, width) is that of the stage, where it is not the one of training; generators of whole pictures only.
     `checkpoint` is the one that did best on held-out pairs, where any was judged at the run's size, or the newest.
     Raises BadInput when the run or its pairs are not there, UnderstudyError when the proof fails: nothing is written.
+    A form that must outlast a preflight (a film that goes on) is written `anyway` only where that is asked for.
     """
     console = Console(stderr=True, quiet=not progress)
     run, bundle = Path(run), Path(bundle)
     trained = _trained(run, checkpoint, size)
     console.print(f"exporting {run} {trained.told}", highlight=False, soft_wrap=True)
     manifest = _manifest(trained, name or bundle.name)
+    if isinstance(trained.form, Preflown):
+        figures, told = trained.form.preflight(trained.generator, anyway)
+        manifest = manifest.model_copy(update={"metrics": {**manifest.metrics, **figures}})
+        console.print(told, highlight=False, soft_wrap=True)
     ported, first = trained.form.ported(trained.generator), trained.form.inputs(trained.judged[0])
     files = {"generator.onnx": onnx_graph(ported, first, [port.name for port in manifest.outputs])}
     files |= {**trained.form.files(), "preview.png": png(_preview(trained))}
     _prove(made_bundle(manifest, files), trained)
-    if int8:
+    if int8 and not isinstance(trained.form, Preflown):  # what must last hundreds of steps has no bits to lose
         files["generator.int8.onnx"], psnr = _int8(trained, manifest, files)
         if psnr < PSNR_WANTED_DB:
             console.print(

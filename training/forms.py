@@ -3,7 +3,7 @@
 `export` writes and proves any `Form`; the first is that of a dancer learned from poses.
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -47,6 +47,15 @@ class Form(Protocol):
 
     def beside(self, i: int) -> tuple[Frame, Frame]:
         """What stands left and right of it in the preview: what was looked at, and the real picture; both (H, W, 3)."""
+        ...
+
+
+@runtime_checkable
+class Preflown(Protocol):
+    """A form that has to prove more than that its graph is the network: that it lasts."""
+
+    def preflight(self, generator: nn.Module, anyway: bool) -> tuple[dict[str, float], str]:
+        """Figures for the manifest's metrics and a sentence for people; UnderstudyError where it fails."""
         ...
 
 

@@ -18,18 +18,17 @@ def adam(network: nn.Module, rate: float, betas: tuple[float, float]) -> torch.o
     return torch.optim.Adam(network.parameters(), rate, betas, fused=True)
 
 
-def updated(optimizer: torch.optim.Optimizer, loss: Tensor, name: str) -> Tensor:
-    """One step of `optimizer`; returns the norm of the gradient it took."""
+def updated(optimizer: torch.optim.Optimizer, loss: Tensor, name: str, most: float | None = None) -> Tensor:
+    """One step of `optimizer`; returns the norm of the gradient, which is taken at a norm of `most` at most."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     optimizer.zero_grad(set_to_none=True)
     with part(f"{name} backward"):
         loss.backward()
     average_gradients(parameters)
     with part(f"{name} update"):
-        norm = _norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        norm = torch.stack(list(torch._foreach_norm(gradients))).norm()
+        if most is not None:
+            torch._foreach_mul_(gradients, (most / norm.clamp_min(1e-12)).clamp_max(1.0))
         optimizer.step()
     return norm
-
-
-def _norm(gradients: list[Tensor]) -> Tensor:
-    return torch.stack(list(torch._foreach_norm(gradients))).norm()

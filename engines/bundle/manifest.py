@@ -30,6 +30,9 @@ FINISHED_FROM: dict[str, dict[str, int]] = {
 # Kinds that are drawn from landmarks, so that the bundle must bring the style they are drawn in.
 FROM_LANDMARKS = ("skeleton", "figure")
 
+# Knobs that are turned around the graph and have no port in it: what is done to a picture before it is fed back.
+STAGE_KNOBS: dict[str, tuple[str, ...]] = {"previous": ("inject", "disturb", "stir", "guard")}
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -140,6 +143,8 @@ def _check_names(manifest: Manifest) -> None:
         if len(set(names)) != len(names):
             raise ValueError(f"{what} name one port twice: {', '.join(names)}")
     for knob in manifest.knobs:
+        if knob.name in STAGE_KNOBS.get(manifest.conditioning, ()):
+            continue
         port = manifest.input(knob.name)
         if manifest.graphs and (port is None or port.dtype != "float32" or port.shape != (1,)):
             raise ValueError(f"knob {knob.name!r} has no float32 input port of shape (1,)")

@@ -69,6 +69,10 @@ def method(config: TrainingConfig, examples: AnyExamples | None, device: torch.d
             from training.methods.pix2pix import Pix2Pix
 
             return Pix2Pix(config, figure=getattr(examples, "figure", config.output != "image"), device=device)
+        case "next_frame":
+            from training.methods.next_frame import NextFrame
+
+            return NextFrame(config, examples, device)  # type: ignore[arg-type]
 
 
 def form(config: TrainingConfig, examples: Any) -> "Form":
@@ -79,3 +83,7 @@ def form(config: TrainingConfig, examples: Any) -> "Form":
             from training.picture_form import PictureForm
 
             return PoseForm(examples) if examples.pairs.header.kind == "skeleton" else PictureForm(examples)
+        case "next_frame":
+            from training.film_form import FilmForm
+
+            return FilmForm(examples)

@@ -24,21 +24,25 @@ def generator(config: "GeneratorConfig", channels_in: int = 3, matte: bool = Fal
             from training.networks.resnet import ResNet
 
             return ResNet(channels_in, channels_out, config.width, config.blocks, config.norm)
+        case "flowing":
+            from training.networks.flowing import Flowing
+
+            return Flowing(channels_in, config.width, config.blocks)
 
 
-def discriminator(config: "DiscriminatorConfig", conditioned_channels: int = 3) -> nn.Module | None:
-    """A fresh discriminator, or None. Crops are judged without their condition, whole pictures with it."""
+def discriminator(config: "DiscriminatorConfig", conditioned_channels: int = 3, seen: int = 3) -> nn.Module | None:
+    """A fresh discriminator of `seen` channels, or None. Crops are judged without their condition, pictures with it."""
     from training.networks.patchgan import PatchGAN
 
     match config.kind:
         case "none":
             return None
         case "crops":
-            return PatchGAN(3, config.width, config.layers, config.norm, config.published)
+            return PatchGAN(seen, config.width, config.layers, config.norm, config.published)
         case "patch":
-            return PatchGAN(3 + conditioned_channels, config.width, config.layers, config.norm, config.published)
+            return PatchGAN(seen + conditioned_channels, config.width, config.layers, config.norm, config.published)
 
 
 def needed_multiple(config: "GeneratorConfig") -> int:
     """Height and width of a picture have to be multiples of this."""
-    return {"light": 32, "unet": 2**config.downs, "resnet": 4}[config.kind]
+    return {"light": 32, "unet": 2**config.downs, "resnet": 4, "flowing": 16}[config.kind]

@@ -1,0 +1,307 @@
+"""next_frame: a film's next frame from its last two, learned so that it can go on from its own pictures for long.
+
+What it fights is known (issue 15): it stands still, it turns black, it blurs. So its norm-free generator moves the
+picture instead of painting it anew (networks.flowing); it is unrolled, 1 step at first and up to 8, on noisy pictures;
+in cycles it is rolled out and learns the way back into the film from where it went (divergent); a discriminator sees
+three pictures in a row; and its motion energy is held to the film's, place by place.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.profiler import record_function as part
+
+from engines.film.liveness import liveness, watched
+from training import metrics
+from training.averaging import averaged_copy, follow
+from training.config import TrainingConfig
+from training.datasets import crop_side
+from training.devices import autocast, picture_array, picture_tensor, placed
+from training.divergent import Divergent, rolled, room_for
+from training.film_examples import FilmBatch, FilmExamples
+from training.losses import FORMS, cut_out, feature_distance, lightly_changed
+from training.methods import Seen
+from training.networks import discriminator, generator
+from training.sharing import rank, with_shared_norms
+from training.standing import Measured
+from training.updates import adam, falling, updated
+
+IN_A_ROW = 3
+"""Pictures that the discriminator sees at once."""
+PLACE = 16
+"""Motion is compared in squares of so many pixels: where exactly water breaks cannot be foreseen, how much can."""
+OWN_WEIGHT = 0.5
+"""The say of an example that began with its own picture: what it is paired with is like it, not its truth."""
+JUDGED_STEPS = 200
+MOST_GRADIENT = 1.0
+"""Unrolled, a gradient goes through the generator up to eight times, and may grow each time."""
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """Two pictures to begin with, and what of the film should come: `following` (B, K, 3, H, W) after `origin`.
+
+    `origin` is `start` itself, or the frame of the film that `start`, a picture of its own, is like.
+    """
+
+    before: Tensor
+    start: Tensor
+    origin: Tensor
+    following: Tensor
+    known: Tensor
+    weight: Tensor
+
+
+class NextFrame:
+    output = "image"
+
+    def __init__(self, config: TrainingConfig, examples: FilmExamples | None, device: torch.device) -> None:
+        self.config, self.device, self._examples = config, device, examples
+        self._generator = placed(generator(config.generator, channels_in=6), device)
+        self._average = averaged_copy(self._generator)
+        self._discriminator = discriminator(config.discriminator, seen=3 * IN_A_ROW)
+        self._form = FORMS[config.losses.form]
+        self._own = Divergent(config.shape, 1 if examples is None else room_for(examples)).to(device)
+        schedule, judge = config.schedule, config.discriminator
+        self.networks: Mapping[str, nn.Module] = {
+            "generator": self._generator,
+            "average": self._average,
+            "divergent": self._own,
+        }
+        rates = (schedule.beta1, schedule.beta2)
+        self.optimizers: Mapping[str, torch.optim.Optimizer] = {
+            "generator": adam(self._generator, schedule.learning_rate, rates)
+        }
+        if self._discriminator is not None:
+            with_shared_norms(placed(self._discriminator, device))
+            self.networks = {**self.networks, "discriminator": self._discriminator}
+            self.optimizers = {
+                **self.optimizers,
+                "discriminator": adam(self._discriminator, judge.learning_rate, (0.5, judge.beta2)),
+            }
+
+    def step(self, batch: FilmBatch, step: int, progress: float) -> dict[str, Tensor]:
+        self._generator.train()
+        self._set_learning_rates(progress)
+        said = self._begin_cycle(progress)
+        rng = np.random.default_rng([self.config.seed, 3, step, rank()])
+        begun = self._begun(batch, rng)
+        with part("generator"):
+            pictures = self._unrolled(self._noisy(begun.before, 0.5), self._noisy(begun.start), self._steps(progress))
+        with part("reconstruction"):
+            losses = self._reconstruction(begun, pictures)
+        judged: dict[str, Tensor] = {}
+        if self._discriminator is not None and step >= self.config.discriminator.start_step:
+            real = self._clips(batch)
+            fake = torch.cat([begun.before, begun.start, *pictures][-IN_A_ROW:], dim=1)
+            views = [cut_out(one, torch.from_numpy(batch.crops), crop_side(self.config)) for one in (real, fake)]
+            judged = self._taught(self._discriminator, views[0], views[1].detach(), step)
+            with part("fooling"):
+                losses = losses | self._fool(self._discriminator, views[0], views[1], step)
+        total = torch.stack(list(losses.values())).sum()
+        gradient = updated(self.optimizers["generator"], total, "generator", most=MOST_GRADIENT)
+        with part("average"):
+            follow(self._average, self._generator, self.config.schedule.ema, step)
+        told = {name: loss.detach() for name, loss in losses.items()}
+        return told | said | judged | {"total": total.detach(), "generator_gradient": gradient}
+
+    def performer(self, _examples: FilmExamples) -> nn.Module:
+        """Nothing is normalized, so there are no statistics to estimate."""
+        return averaged_copy(self._average)
+
+    @torch.no_grad()
+    def picture(self, generator: nn.Module, batch: FilmBatch) -> Tensor:
+        looked_at = torch.cat([self._pictures(batch.before), self._pictures(batch.conditioning)], dim=1)
+        return generator(looked_at).float()
+
+    @torch.no_grad()
+    def recognized(self, batch: FilmBatch) -> float | None:
+        if self._discriminator is None:
+            return None
+        views = cut_out(self._clips(batch), torch.from_numpy(batch.crops), crop_side(self.config))
+        scores, _ = self._discriminator.eval()(views)
+        self._discriminator.train()
+        return float((scores.float() > self._form.border).float().mean())
+
+    def measured(self, performer: nn.Module, examples: FilmExamples, indices: list[int]) -> Measured:
+        """One step on held-out frames beside copying the last one, and whether a rollout stays alive."""
+        errors, copied = [], []
+        for i in indices:
+            batch = examples.plain([i])
+            errors.append(metrics.l1(picture_array(self.picture(performer, batch))[0], batch.real[0]))
+            copied.append(metrics.l1(batch.conditioning[0], batch.real[0]))
+        error, copy = float(np.mean(errors)), float(np.mean(copied))
+        before, last = examples.start()
+        config = self.config.next_frame
+        rollout = rolled(performer, before[None], last[None], JUDGED_STEPS, self.device, config.stir, self.config.seed)
+        life = liveness(examples.watched(), watched(rollout[0]))
+        moves = [min(energy, 1 / max(energy, 1e-6)) for energy in life.energies]
+        contrast = life.figures()["contrast_last"]
+        score = min(moves) + min(contrast, 1 / max(contrast, 1e-6)) - 0.5 * len(life.faults) - 0.2 * error / copy
+        kinds = ", ".join(fault.kind for fault in life.faults) or "alive"
+        told = (
+            f"{error:.1f} levels off the next frame (copying the last: {copy:.1f}); {JUDGED_STEPS} steps on its own: "
+            f"{kinds}, motion {min(life.energies):.2f} to {max(life.energies):.2f} times the film's"
+        )
+        figures = {"copy_last": copy, "motion": min(life.energies), "contrast": contrast, "faults": len(life.faults)}
+        return Measured(score, error, told, figures)
+
+    def sees(self) -> Seen:
+        config, (height, width) = self.config, self.config.shape
+        rows: Seen = [("generator", (1, 6, height, width), float(config.next_frame.unroll))]
+        if self._discriminator is not None:
+            side = crop_side(config)
+            crops = config.discriminator.crops / config.schedule.batch
+            rows.append(("discriminator", (1, 3 * IN_A_ROW, side, side), crops))
+        return rows
+
+    def imagined(self) -> FilmBatch:
+        config, rng = self.config, np.random.default_rng(0)
+        count, steps, (height, width) = config.schedule.batch, config.next_frame.unroll, config.shape
+
+        def pictures(*many: int) -> NDArray[np.uint8]:
+            return rng.integers(0, 256, (*many, height, width, 3), np.uint8)
+
+        crops = np.zeros((config.discriminator.crops, 3), np.int64)
+        known = np.ones((count, steps), np.float32)
+        return FilmBatch(
+            pictures(count), pictures(count), pictures(count, steps), known, np.arange(count), pictures(count, 3), crops
+        )
+
+    # What it begins with ---------------------------------------------------------------------------------------------
+
+    def _begin_cycle(self, progress: float) -> dict[str, Tensor]:
+        """At the beginning of each cycle the generator is rolled out anew."""
+        cycles = self.config.next_frame.cycles
+        cycle = min(cycles, int(progress * (cycles + 1)))
+        if self._examples is None or cycle == 0 or cycle == int(self._own.cycle):
+            return {}
+        with part("rolling out"):
+            away = self._own.refill(self._average, self._examples, cycle, self.device)
+        return {"astray": torch.tensor(away)}
+
+    def _begun(self, batch: FilmBatch, rng: np.random.Generator) -> "_Begun":
+        """The batch, where some examples begin with the generator's own pictures instead."""
+        before, start, origin = batch.before.copy(), batch.conditioning.copy(), batch.conditioning.copy()
+        following, known, weight = batch.following.copy(), batch.known.copy(), np.ones(len(start), np.float32)
+        for b in range(len(start)):
+            if not len(self._own) or rng.random() >= self.config.next_frame.own_share:
+                continue
+            assert self._examples is not None
+            before[b], start[b], place = self._own.drawn(rng)
+            after, is_known = self._examples.following(np.array([place]), following.shape[1])
+            origin[b], following[b], known[b] = self._examples.frames[place], after[0], is_known[0]
+            weight[b] = OWN_WEIGHT
+        shape = following.shape
+        return _Begun(
+            self._pictures(before),
+            self._pictures(start),
+            self._pictures(origin),
+            self._pictures(following.reshape(-1, *shape[2:])).unflatten(0, shape[:2]),
+            torch.from_numpy(known).to(self.device),
+            torch.from_numpy(weight).to(self.device),
+        )
+
+    def _steps(self, progress: float) -> int:
+        config = self.config.next_frame
+        return min(config.unroll, 1 + int(config.unroll * progress / config.unrolled_at))
+
+    def _noisy(self, pictures: Tensor, share: float = 1.0) -> Tensor:
+        """With noise as `engines.film.stirring` makes it, of any strength up to the config's."""
+        most = share * self.config.next_frame.noise
+        if not most:
+            return pictures
+        count, _, height, width = pictures.shape
+        spots = torch.randn(count, 3, max(2, height // 16), max(2, width // 16))
+        coarse = functional.interpolate(spots, size=(height, width), mode="bilinear")
+        noise = (coarse + 0.5 * torch.randn(count, 3, height, width)) * torch.rand(count, 1, 1, 1) * most
+        return (pictures + noise.to(self.device)).clamp(-1, 1)
+
+    def _unrolled(self, before: Tensor, picture: Tensor, steps: int) -> list[Tensor]:
+        found = []
+        for _ in range(steps):
+            with autocast(self.config, self.device):
+                after = self._generator(torch.cat([before, picture], dim=1))
+            before, picture = picture, after.float()
+            found.append(picture)
+        return found
+
+    # What it is told -------------------------------------------------------------------------------------------------
+
+    def _reconstruction(self, begun: "_Begun", pictures: list[Tensor]) -> dict[str, Tensor]:
+        weights = self.config.losses
+        l1, motion, edges, last, real_last = [], [], [], begun.start, begun.origin
+        for k, picture in enumerate(pictures):
+            real, counts = begun.following[:, k], begun.known[:, k]
+            share = (counts * begun.weight).view(-1, 1, 1, 1)
+            l1.append(((picture - real).abs() * share).mean())
+            if weights.edges:
+                across, down = (picture - real).diff(dim=3).abs(), (picture - real).diff(dim=2).abs()
+                edges.append((across * share).mean() + (down * share).mean())
+            gap = (_energy(picture, last) - _energy(real, real_last)).abs()
+            motion.append((gap * counts.view(-1, 1, 1, 1)).mean())
+            last, real_last = picture, real
+        losses = {"l1": weights.l1 * torch.stack(l1).mean()}
+        if edges:
+            losses["edges"] = weights.edges * torch.stack(edges).mean()
+        if self.config.next_frame.motion:
+            losses["motion"] = self.config.next_frame.motion * torch.stack(motion).mean()
+        return losses
+
+    def _taught(self, judge: nn.Module, real: Tensor, fake: Tensor, step: int) -> dict[str, Tensor]:
+        both = torch.cat([real, fake])
+        with part("judging"), autocast(self.config, self.device):
+            scores, _ = judge.train()(self._shown_to_judge(both, step))
+        of_real, of_fake = scores.float().chunk(2)
+        loss = self._form.judge(of_real, of_fake)
+        gradient = updated(self.optimizers["discriminator"], loss, "discriminator")
+        border = self._form.border
+        return {
+            "discriminator": loss.detach(),
+            "real_right": (of_real.detach() > border).float().mean(),
+            "fake_right": (of_fake.detach() <= border).float().mean(),
+            "discriminator_gradient": gradient,
+        }
+
+    def _fool(self, judge: nn.Module, real: Tensor, fake: Tensor, step: int) -> dict[str, Tensor]:
+        config = self.config
+        judge.requires_grad_(False)
+        with autocast(config, self.device):
+            scores, features = judge(self._shown_to_judge(torch.cat([real, fake]), step))
+        judge.requires_grad_(True)
+        halves = [feature.float().chunk(2) for feature in features]
+        # Means over crops: the two halves are of different places and times, only their statistics should agree.
+        matched = feature_distance([of_fake.mean(0) for _, of_fake in halves], [r.mean(0).detach() for r, _ in halves])
+        ramp = min(1.0, (step + 1 - config.discriminator.start_step) / config.discriminator.ramp_steps)
+        return {
+            "adversarial": ramp * config.losses.adversarial * self._form.fool(scores.float().chunk(2)[1]),
+            "features": ramp * config.losses.feature_matching * matched,
+        }
+
+    def _shown_to_judge(self, views: Tensor, step: int) -> Tensor:
+        return lightly_changed(views, step) if self.config.discriminator.augment else views
+
+    def _clips(self, batch: FilmBatch) -> Tensor:
+        count, many = batch.clips.shape[:2]
+        clips = self._pictures(batch.clips.reshape(-1, *batch.clips.shape[2:]))
+        return clips.reshape(count, many * 3, *clips.shape[2:])
+
+    def _pictures(self, pictures: NDArray[np.uint8]) -> Tensor:
+        return picture_tensor(pictures, self.device)
+
+    def _set_learning_rates(self, progress: float) -> None:
+        schedule = self.config.schedule
+        rates = {"generator": schedule.learning_rate, "discriminator": self.config.discriminator.learning_rate}
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = rates[name] * falling(progress, schedule)
+
+
+def _energy(picture: Tensor, before: Tensor) -> Tensor:
+    """(B, 1, H / 16, W / 16): how much changed, place by place."""
+    return functional.avg_pool2d((picture - before).abs().mean(dim=1, keepdim=True), PLACE)
