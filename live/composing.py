@@ -14,7 +14,7 @@ from engines.images import Frame, Size, covering, resized
 from engines.pose.skeleton import drawn_skeleton
 from live.cards import test_card
 from live.control.parameters import Controls
-from live.effects import glowing, mirrored_in, room_graded, silk_turned, vignetted
+from live.effects import GRAIN_HZ, glowing, grained, mirrored_in, room_graded, silk_turned, vignetted
 from live.figures import Figures
 from live.guard import FlashGuard
 from live.look import Feedback, blended, finished, flipped, graded
@@ -38,6 +38,7 @@ class Voice:
 
 
 Ground = Callable[[Voice], Frame]
+_NOTHING: Frame = np.zeros((1, 1, 3), np.uint8)
 
 
 @dataclass
@@ -66,6 +67,7 @@ class Composer:
         self._captured: Captured | None = None
         self._controls = Controls()
         self._room: tuple[object, ...] = ()
+        self._grain: tuple[Frame | None, float, int, Frame] = (None, 0.0, 0, _NOTHING)
 
     @property
     def is_holding_flashes(self) -> bool:
@@ -99,7 +101,16 @@ class Composer:
             self._voices, self._captured, self._controls = voices, captured.value if captured else None, controls
             self._picture = self._made(canvas, elapsed_s)
             self._made_of = made_of
+        if controls.grain > 0 and not controls.test_card:
+            return self._guarded(self._grained(self._picture, controls.grain, time_s), time_s, controls)
         return self._guarded(self._picture, time_s, controls)
+
+    def _grained(self, picture: Frame, amount: float, time_s: float) -> Frame:
+        """With grain that moves as film does, which is slower than the display."""
+        made_of = picture, amount, int(time_s * GRAIN_HZ)
+        if self._grain[0] is not picture or self._grain[1:3] != made_of[1:]:
+            self._grain = *made_of, grained(picture, amount, time_s)
+        return self._grain[3]
 
     def cutout(self) -> NDArray[np.uint8] | None:
         """The last picture's figures alone, (H, W, 4) with straight alpha; None where the performer has no matte.

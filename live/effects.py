@@ -15,6 +15,12 @@ GLOW_FROM = 0.62
 GLOW_RADIUS = 0.02
 """In heights of the picture."""
 GLOW_SCALE = 4
+GRAIN_HZ = 24
+GRAIN_ROOM = 97
+GRAIN_SIZE = 0.0011
+"""In heights of the picture: the grain of 16 mm film, enlarged."""
+GRAIN_DEPTH = 18.0
+"""Of 128: one standard deviation at full strength is a seventh of the light, as of a pushed film."""
 SILK = (335.0, 350.0, 30.0, 34.0)
 """Hues in degrees: the turn begins, is whole, is whole no more, ends. Gold lies behind it, from about 40."""
 SILK_SATURATION = 90
@@ -104,6 +110,29 @@ def _corners(size: Size, amount: float) -> Frame:
     away = np.hypot(2 * y / size[0] - 1, 2 * x / size[1] - 1) / np.sqrt(2)
     light = 1 - amount * np.clip((away - 0.35) / 0.65, 0, 1) ** 2
     return np.repeat((255 * light).round().astype(np.uint8)[..., None], 3, axis=2)
+
+
+def grained(picture: Frame, amount: float, time_s: float) -> Frame:
+    """Film grain that changes with each of 24 frames a second; the same at the same time, whatever was shown before.
+
+    The grain multiplies: it is strongest in the light, and what is black stays black, as on a projected print.
+    """
+    height, width = picture.shape[:2]
+    sheet = _grain((height, width), round(amount, 2))
+    chance = np.random.default_rng(int(time_s * GRAIN_HZ) % 2**32)
+    top, left = chance.integers(0, GRAIN_ROOM, 2)
+    piece = sheet[top : top + height, left : left + width]
+    return np.asarray(cv2.multiply(picture, piece, scale=1 / 128), np.uint8)
+
+
+@lru_cache(maxsize=4)
+def _grain(size: Size, amount: float) -> Frame:
+    """More of it than a picture needs, so that each picture takes another part; 128 changes nothing."""
+    height, width = size[0] + GRAIN_ROOM, size[1] + GRAIN_ROOM
+    white = np.random.default_rng(0).standard_normal((height, width)).astype(np.float32)
+    soft = cv2.GaussianBlur(white, (0, 0), max(0.4, GRAIN_SIZE * size[0]))
+    noise = soft / soft.std()
+    return np.repeat(np.clip(128 + GRAIN_DEPTH * amount * noise, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
 def room_graded(room: Frame, hue: float, light: float) -> Frame:

@@ -245,6 +245,7 @@ class Controls:
         unit="degrees",
     )
     vignette: float = _control("slider", "/look/vignette", 0.0, "corners darkened")
+    grain: float = _control("slider", "/look/grain", 0.0, "film grain; black stays black")
     plate_hue: float = _control(
         "slider", "/plate/hue", 0.0, "rotation of the room's colors alone", low=-180.0, high=180.0, unit="degrees"
     )

@@ -13,7 +13,7 @@ from engines.scene import Drawn, Scene
 from live.cards import test_card as card
 from live.composing import Composer, Voice
 from live.control.parameters import TABLE, Controls
-from live.effects import silk_turned
+from live.effects import GRAIN_HZ, grained, silk_turned
 from live.gauges import Spent
 from live.guard import FlashGuard
 from live.looks import LOOKS, LooksInTurn
@@ -69,6 +69,7 @@ TURNED: dict[str, dict[str, object]] = {
     "outline": {"outline": 3.0},
     "silk": {"silk": 120.0},
     "vignette": {"vignette": 1.0},
+    "grain": {"grain": 1.0},
     "plate_hue": {"plate_hue": 120.0},
     "plate_light": {"plate_light": 0.2},
     "kaleidoscope": {"kaleidoscope": 6.0},
@@ -85,6 +86,22 @@ TURNED: dict[str, dict[str, object]] = {
 def test_a_control_of_the_picture_changes_it(name: str) -> None:
     posts = [performed(0.1 * number, 10 + 4 * number) for number in range(4)]
     assert not np.array_equal(shown(*posts, **TURNED[name]), shown(*posts))
+
+
+def test_grain_moves_with_time_alone_and_leaves_black_black() -> None:
+    light = np.full((48, 64, 3), 128, np.uint8)
+    light[:10] = 0
+    again, later = grained(light, 0.5, 7.01), grained(light, 0.5, 7.01 + 1 / GRAIN_HZ)
+    assert np.array_equal(grained(light, 0.5, 7.0), again)
+    assert not np.array_equal(again, later)
+    assert not again[:10].any()
+    assert abs(float(again[10:].mean()) - 128) < 3
+
+
+def test_grain_moves_while_the_picture_stands_still() -> None:
+    composer, controls, post = Composer(), Controls(grain=1.0), performed()
+    first, second = (composer.picture(ROOM, post, None, controls, 0.02, time_s=time_s) for time_s in (5.0, 5.06))
+    assert not np.array_equal(first, second)
 
 
 def test_gold_glows_and_blue_does_not() -> None:

@@ -79,6 +79,7 @@ def logged(
 
 def test_a_show_is_replayed_to_the_last_bit(bundle: Path, tmp_path: Path) -> None:
     turned = {"echo": 3.0, "silk": 90.0, "feedback": 0.5, "pose_x": 0.1, "delay": 0.2, "ahead": 1.0, "hue": 30.0}
+    turned["grain"] = 0.5
     log = logged(bundle, tmp_path / "show.jsonl", turned)
     done = replay(log, out=tmp_path / "again.mp4", opened=opened)
     assert done.pictures > 20
