@@ -524,7 +524,9 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one = _command(commands, "live", live, "perform on stage")
     one.add_argument("--config", type=Path, help="a TOML of stage settings; what is given here overrides it")
     one.add_argument("--bundle", dest="bundles", action="append", type=Path, help="a bundle to play; may be repeated")
-    one.add_argument("--source", help="camera number, name or device path; a video file; a motion .npz; or dancer")
+    one.add_argument(
+        "--source", help="camera (number, name, path, URL), video, motion .npz, ndi, spout, syphon, dancer"
+    )
     one.add_argument("--loop", action="store_true", default=None, help="start a video file again at its end")
     one.add_argument("--headless", action="store_true", default=None, help="no window")
     one.add_argument("--seconds", type=float, help="stop after this long")

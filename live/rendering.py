@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +19,7 @@ from engines.progress import bar
 from engines.scene import Scene
 from live.config import LiveOptions
 from live.look import flipped
+from live.masking import MASKED_KINDS
 from live.pipeline import POSE_KINDS, FollowsPeople, StandIn, TracksPeople
 from live.repertoire import open_stand_in
 from live.sinks.recorder import Movie
@@ -123,8 +125,9 @@ def _performed(
     follower = _follower(stand_in)
     performer = stand_in.performer
     is_seen = performer.manifest.conditioning not in POSE_KINDS
-    for step in _ahead(_tracked(moments, opened_tracker or _tracker)):
-        frame = flipped(step.frame) if mirror else step.frame
+    opened = opened_tracker or partial(_tracker, performer.manifest.conditioning in MASKED_KINDS)
+    for step in _ahead(_tracked(moments, opened)):
+        frame, mask = flipped(step.frame) if mirror else step.frame, step.tracked.mask
         size = frame.shape[0], frame.shape[1]
         followed = follower.follow(step.tracked, size, smoothing=smoothing, retarget=retarget, mirror=mirror)
         scene = Scene(
@@ -132,7 +135,7 @@ def _performed(
             presence=followed.presence,
             frame=frame,
             captured_s=step.time_s,
-            mask=step.tracked.mask,
+            mask=flipped(mask) if mirror and mask is not None else mask,
         )
         is_seen = is_seen or followed.landmarks is not None
         drawn = performer.drawn(performer.conditioned(scene), scene)
@@ -159,10 +162,10 @@ def _tracked(moments: Iterable[Moment], opened: Callable[[], TracksPeople]) -> I
             tracker.close()
 
 
-def _tracker() -> TracksPeople:
+def _tracker(masks: bool) -> TracksPeople:
     from engines.pose.tracker import Tracker
 
-    return Tracker()
+    return Tracker(masks=masks)
 
 
 def _follower(stand_in: StandIn) -> FollowsPeople:

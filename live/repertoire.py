@@ -18,6 +18,7 @@ from live.control.parameters import Controls
 from live.fresh import Fresh, stamp_of
 from live.gauges import Gauges
 from live.mailbox import Latest
+from live.masking import MASKED_KINDS
 from live.pipeline import Drawing, FollowsPeople, Performed, Prepared, Preparing, Seen, StandIn, TimedEngine
 from live.sources import Captured
 from live.stages import Faults, Stage
@@ -49,6 +50,7 @@ class Act:
         self.stamp = stamp_of(path)
         self.is_awake = True
         """A performer that nobody sees costs nothing: it is asleep."""
+        self.is_closed = False
         self._gauges, self._faults = gauges, faults
         self._stand_in = opened(path)
         self._is_fresh = True
@@ -89,6 +91,11 @@ class Act:
         return self._stand_in.said
 
     @property
+    def wants_masks(self) -> bool:
+        """Whether it looks at the person's mask, and is still here."""
+        return self.manifest.conditioning in MASKED_KINDS and self.is_awake and not self.is_closed
+
+    @property
     def engine(self) -> tuple[str, str]:
         """Backend and precision that it runs on now."""
         return self._stand_in.engine.backend, self._stand_in.engine.precision
@@ -110,6 +117,7 @@ class Act:
 
     def close(self) -> None:
         """Stop both threads, waiting a little for each."""
+        self.is_closed = True
         for stage in self._stages:
             stage.halt()
         for stage in self._stages:

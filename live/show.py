@@ -31,6 +31,7 @@ from live.guidance import Guidance
 from live.log import ShowLog
 from live.looks import LooksInTurn
 from live.mailbox import Latest, Post
+from live.masking import Masking
 from live.outputs import Outputs
 from live.overlay import Figures, Overlay
 from live.pacing import Clock, Tick, Ticks
@@ -337,8 +338,11 @@ def on_stage(
         if log:
             stack.callback(log.close)
 
-        visitors = Visitors(frames, doors.masking_tracker, faults)
+        visitors = Visitors(frames, lambda: doors.masking_tracker(options), faults)
         stack.callback(visitors.close)
+
+        acts: list[Act] = []
+        entrance = threading.Lock()
 
         def begin(path: Path) -> Act:
             begun: list[Act] = []
@@ -362,6 +366,8 @@ def on_stage(
                 begun.append(act)
                 log.begin(act, path, *act.engine)
                 act.prepared.tell, act.performed.tell = partial(log.prepared, act), partial(log.performed, act)
+            with entrance:  # acts are loaded by threads of their own
+                acts[:] = [*(other for other in acts if not other.is_closed), act]
             return act
 
         repertoire = Repertoire(paths, begin, faults)
@@ -383,7 +389,16 @@ def on_stage(
             stack, faults, lambda: repertoire.names, lambda out: Telemetry(out, show.figures, lambda: repertoire.act)
         )
         read = console.desk.read
-        tracker = partial(PosedFromOutside, lambda: Choosing(doors.tracker(options), read), console.pose_in)
+
+        def eyes() -> TracksPeople:
+            plain, masking = doors.tracker, doors.masking_tracker
+            return Masking(
+                lambda: Choosing(plain(options), read),
+                lambda: Choosing(masking(options), read),
+                lambda: any(act.wants_masks for act in acts),
+            )
+
+        tracker = partial(PosedFromOutside, eyes, console.pose_in)
         attract = Attract(options.idle_motion)
         tracking = Stage("tracker", lambda: Tracking(tracker, frames, seen, gauges, read, attract), faults)
         show.tracker_stage = tracking
@@ -476,10 +491,11 @@ def _tracker(options: LiveOptions) -> TracksPeople:
     return Tracker(pose_model(options.pose_model))
 
 
-def _masking_tracker() -> TracksPeople:
+def _masking_tracker(options: LiveOptions) -> TracksPeople:
+    from engines.pose.model import pose_model
     from engines.pose.tracker import Tracker
 
-    return Tracker(masks=True)
+    return Tracker(pose_model(options.pose_model), masks=True)
 
 
 def _follower(stand_in: StandIn) -> FollowsPeople:
@@ -497,7 +513,7 @@ class Doors:
     tracker: Callable[[LiveOptions], TracksPeople] = _tracker
     follower: Callable[[StandIn], FollowsPeople] = _follower
     playable: Callable[[LiveOptions], list[Path]] = playable
-    masking_tracker: Callable[[], TracksPeople] = _masking_tracker
+    masking_tracker: Callable[[LiveOptions], TracksPeople] = _masking_tracker
 
 
 @contextmanager

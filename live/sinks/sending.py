@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engines.errors import BadInput, Unavailable
 from engines.images import Frame, Size
+from live.extras import imported, only_on
 from live.mailbox import Latest
 from live.pacing import Tick
 
@@ -94,7 +95,7 @@ class NdiSender:
     """An NDI stream with straight alpha. The library is proprietary and comes with the package cyndilib."""
 
     def __init__(self, size: Size, name: str = "understudy", fps: int = 60) -> None:
-        self._library = _imported("cyndilib", "ndi", "NDI")
+        self._library = imported("cyndilib", "ndi", "NDI")
         from fractions import Fraction
 
         from cyndilib.sender import Sender as NativeSender
@@ -120,7 +121,7 @@ class VirtualCamera:
     """A camera that other programs can choose. Without alpha."""
 
     def __init__(self, size: Size, fps: int = 30) -> None:
-        module = _imported("pyvirtualcam", "virtual-camera", "a virtual camera")
+        module = imported("pyvirtualcam", "virtual-camera", "a virtual camera")
         try:
             self._camera: Any = module.Camera(width=size[1], height=size[0], fps=fps)
         except RuntimeError as error:
@@ -141,8 +142,8 @@ class SpoutSender:
     """Spout, with alpha. Windows only. Unproven: nobody has run it with this program yet."""
 
     def __init__(self, size: Size, name: str = "understudy") -> None:
-        _only_on("win32", "Spout", "Windows")
-        module = _imported("SpoutGL", "spout", "Spout")
+        only_on("win32", "Spout", "Windows")
+        module = imported("SpoutGL", "spout", "Spout")
         self._size = size
         self._native: Any = module.SpoutSender()
         self._native.setSenderName(name)
@@ -161,8 +162,8 @@ class SyphonSender:
     """Syphon, with alpha. macOS only. Unproven: nobody has run it with this program yet."""
 
     def __init__(self, size: Size, name: str = "understudy") -> None:
-        _only_on("darwin", "Syphon", "macOS")
-        _imported("syphon", "syphon", "Syphon")
+        only_on("darwin", "Syphon", "macOS")
+        imported("syphon", "syphon", "Syphon")
         import syphon
         from syphon.utils.numpy import copy_image_to_mtl_texture
         from syphon.utils.raw import create_mtl_texture
@@ -177,22 +178,6 @@ class SyphonSender:
 
     def close(self) -> None:
         self._server.stop()
-
-
-def _imported(module: str, extra: str, what: str) -> Any:
-    import importlib
-
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise Unavailable(f"{what} needs the package {module}: pip install 'understudy[{extra}]'") from error
-
-
-def _only_on(platform: str, what: str, system: str) -> None:
-    import sys
-
-    if sys.platform != platform:
-        raise Unavailable(f"{what} exists on {system} only: use ndi here")
 
 
 SENDERS: Mapping[str, Callable[[Size, str], Sender]] = {

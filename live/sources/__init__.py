@@ -55,7 +55,7 @@ def source_spec(
     camera_locked: bool = False,
 ) -> SourceSpec:
     """Understands `auto`, `dancer`, `puppet:MOTION.npz`, a motion, a video file, a folder of pictures, a camera number,
-    name or device path, an RTSP or HTTP address, `ndi` or `ndi:NAME`.
+    name or device path, an RTSP or HTTP address, `ndi`, `spout` or `syphon` (each with or without :NAME).
 
     Raises `BadInput` for a file that is not there.
     """
@@ -76,8 +76,9 @@ def is_reel(spec: SourceSpec) -> bool:
 def _kind_of(text: str) -> tuple[str, str]:
     if text in ("auto", "dancer"):
         return text, text
-    if text == "ndi" or text.startswith("ndi:"):
-        return "ndi", text.partition(":")[2]
+    if text.partition(":")[0] in ("ndi", "spout", "syphon"):
+        kind, _, name = text.partition(":")
+        return kind, name
     if re.match(r"(rtsp|rtsps|http|https|rtmp|udp|srt)://", text):
         return "network", text
     if Path(text).is_dir():
@@ -120,6 +121,20 @@ def _ndi(spec: SourceSpec) -> Source:
     return Guarded(lambda: NdiSource(spec.name), stuck_s=float("inf"))  # a still picture is a good stream
 
 
+def _spout(spec: SourceSpec) -> Source:
+    from live.sources.guarded import Guarded
+    from live.sources.shared import SpoutSource
+
+    return Guarded(lambda: SpoutSource(spec.name), stuck_s=float("inf"))
+
+
+def _syphon(spec: SourceSpec) -> Source:
+    from live.sources.guarded import Guarded
+    from live.sources.shared import SyphonSource
+
+    return Guarded(lambda: SyphonSource(spec.name), stuck_s=float("inf"))
+
+
 def _reel(spec: SourceSpec) -> Source:
     from live.sources.reels import Played, open_reel
 
@@ -140,6 +155,8 @@ _OPENERS: dict[str, Callable[[SourceSpec], Source]] = {
     "camera": _camera,
     "network": _network,
     "ndi": _ndi,
+    "spout": _spout,
+    "syphon": _syphon,
     "video": _reel,
     "images": _reel,
     "motion": _reel,

@@ -1,9 +1,11 @@
 """Where frames come from: what is asked, what arrives, and what is said when nothing does."""
 
 import itertools
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -13,11 +15,13 @@ from numpy.typing import NDArray
 from engines.errors import BadInput, SourceLost, Unavailable, VideoError
 from engines.pose.motion import Motion
 from engines.pose.puppet import BuiltInDancer
-from engines.pose.tracker import Tracker
+from engines.pose.tracker import Tracked, Tracker
+from live.masking import Masking
 from live.sinks.recorder import Movie
 from live.sources import open_source, source_spec
 from live.sources.camera import LOST_S, Camera, cameras
 from live.sources.reels import MotionReel, Played, VideoReel
+from live.sources.shared import METAL_BGRA, SpoutSource, SyphonSource
 from tests.fakes import standing
 
 MJPG = cv2.VideoWriter.fourcc(*"MJPG")
@@ -249,3 +253,93 @@ def test_the_built_in_dancer_never_ends_and_moves() -> None:
     assert first is not None
     assert second is not None
     assert np.abs(first.frame.astype(int) - second.frame).max() > 0
+
+
+@pytest.mark.parametrize(("text", "sentence"), [("spout", "Windows only"), ("syphon:Resolume", "macOS only")])
+def test_what_another_system_has_is_refused_in_a_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(Unavailable, match=sentence):
+        open_source(source_spec(text))
+
+
+class _Spout:
+    """As SpoutGL's receiver behaves by its examples: it says when its size changed, and then fills what it is given."""
+
+    SENT = np.arange(4 * 6 * 4, dtype=np.uint8).reshape(4, 6, 4)
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def setReceiverName(self, _name: str) -> None: ...
+    def getSenderWidth(self) -> int:
+        return 6
+
+    def getSenderHeight(self) -> int:
+        return 4
+
+    def receiveImage(self, pixels: NDArray[np.uint8], *_: object) -> bool:
+        self.calls += 1
+        if pixels.shape == self.SENT.shape:
+            pixels[:] = self.SENT
+        return True
+
+    def isUpdated(self) -> bool:
+        return self.calls == 1
+
+    def isFrameNew(self) -> bool:
+        return True
+
+    def releaseReceiver(self) -> None: ...
+
+
+class _Texture:
+    def pixelFormat(self) -> int:
+        return METAL_BGRA
+
+
+def test_a_shared_picture_comes_in_as_rgb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "SpoutGL", SimpleNamespace(SpoutReceiver=_Spout))
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert np.array_equal(SpoutSource("").read().frame, _Spout.SENT[..., :3])
+    server = SimpleNamespace(app_name="Resolume", name="Main")
+    client = SimpleNamespace(has_new_frame=True, new_frame_image=_Texture())
+    names = {
+        "SyphonServerDirectory": lambda: SimpleNamespace(servers=[server]),
+        "SyphonMetalClient": lambda _server: client,
+    }
+    monkeypatch.setitem(sys.modules, "syphon", SimpleNamespace(**names))
+    copied = SimpleNamespace(copy_mtl_texture_to_image=lambda _texture: _Spout.SENT)
+    monkeypatch.setitem(sys.modules, "syphon.utils.numpy", copied)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    source = SyphonSource("resolume")
+    assert source.said == "Syphon Resolume Main"
+    assert np.array_equal(source.read().frame, _Spout.SENT[..., [2, 1, 0]])
+    with pytest.raises(Unavailable, match="found Resolume Main"):
+        SyphonSource("MadMapper")
+
+
+class _Eyes:
+    def __init__(self, masks: bool, log: list[str]) -> None:
+        self._name, self._log, self._masks = "masks" if masks else "plain", log, masks
+        log.append(f"open {self._name}")
+
+    def track(self, frame: NDArray[np.uint8], time_s: float) -> Tracked:
+        return Tracked(standing(), np.zeros(frame.shape[:2], np.uint8) if self._masks else None, time_s)
+
+    def close(self) -> None:
+        self._log.append(f"close {self._name}")
+
+
+def test_masks_are_given_while_somebody_wants_them_and_cost_nothing_else() -> None:
+    log: list[str] = []
+    wanted = [False]
+    masking = Masking(lambda: _Eyes(False, log), lambda: _Eyes(True, log), lambda: wanted[0])
+    frame = np.zeros((6, 8, 3), np.uint8)
+    assert masking.track(frame, 0.0).mask is None
+    wanted[0] = True
+    mask = masking.track(frame, 0.1).mask
+    assert mask is not None
+    assert mask.shape == (6, 8)
+    wanted[0] = False
+    assert masking.track(frame, 0.2).mask is None
+    masking.close()
+    assert log == ["open plain", "close plain", "open masks", "close masks", "open plain", "close plain"]
