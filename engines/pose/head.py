@@ -15,6 +15,9 @@ _HAIR_MIDDLE = np.array([0.0, 0.012, -0.008])
 MIDDLE = np.array([0.0, 0.002, 0.008])
 EARS_HEIGHT = 0.085  # body.py measures the face from the top of the neck
 
+_TURN = np.linspace(0, 2 * np.pi, 36, endpoint=False)
+_ROUND = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
+
 WHITE: Color = (250, 248, 244)
 IRIS: Color = (52, 40, 40)
 
@@ -81,8 +84,7 @@ class _Head:
         flat = (self.frame * egg * self.size * scale)[:2] * np.array([[1.0], [-1.0]])
         values, axes = np.linalg.eigh(flat @ flat.T)
         radii = np.sqrt(np.maximum(values, 0)) + grow
-        turn = np.linspace(0, 2 * np.pi, 36, endpoint=False)
-        return np.array([x, y]) + (np.stack([np.cos(turn), np.sin(turn)], axis=1) * radii) @ axes.T
+        return np.array([x, y]) + (_ROUND * radii) @ axes.T
 
 
 def _oval(x: float, y: float, wide: float, high: float, count: int = 14) -> NDArray:
@@ -103,49 +105,67 @@ _MOUTH = np.vstack([_MOUTH, [(0.012, -0.0625), (-0.012, -0.0625)]])
 _NOSE = np.array([(0.004, 0.012), (0.012, -0.016), (0.002, -0.021)])
 
 
+# What is painted on the face, for the left side and the right: all places in one table, looked at in one go.
+_LID = np.array([(0.0125, 0.022), (0.022, 0.0335), (0.036, 0.036), (0.048, 0.030), (0.054, 0.025)])
+_UNDER = np.array([(0.049, 0.0245), (0.036, 0.0315), (0.023, 0.0300)])
+_BROWS = np.array([(0.014, 0), (0.030, 0.007), (0.052, -0.001), (0.031, 0.002), (0.014, -0.005)]) + [0, _BROW]
+_PAINTED = {"face": _FACE, "mouth": _MOUTH, "fringe": _FRINGE} | {
+    f"{part} {sign}": places
+    for sign in (1, -1)
+    for part, places in (
+        ("cheek", _oval(sign * 0.044, -0.028, 0.017, 0.012)),
+        ("white", _oval(sign * 0.032, _EYE, 0.0180, 0.0125)),
+        ("iris", _oval(sign * 0.031, _EYE - 0.0005, 0.0088, 0.0105)),
+        ("glint", _oval(sign * 0.031 - 0.003, _EYE + 0.004, 0.0026, 0.0028, 8)),
+        ("lid", np.vstack([_LID, _UNDER]) * [sign, 1]),
+        ("brow", _BROWS * [sign, 1]),
+    )
+}
+_PLACES = np.vstack(list(_PAINTED.values()))
+_ENDS = np.cumsum([len(places) for places in _PAINTED.values()])
+_WHERE = {name: slice(end - len(places), end) for (name, places), end in zip(_PAINTED.items(), _ENDS, strict=True)}
+_NOSE_PLACES = np.column_stack([_NOSE, [0.100, 0.112, 0.100]])
+
+
 def _draw_face(pen: Pen, head: _Head, skin: Color, hair: Color) -> None:
-    face, _ = head.painted(_FACE)
-    pen.fill(face, skin)
-    thick = pen.pixels_per_metre(head.center) * 0.007
+    places, facing = head.painted(_PLACES)
+    fixed = pen.fixed(places)
+
+    def paint(part: str, color: Color) -> None:
+        pen.fill_fixed(fixed[_WHERE[part]], color)
+
+    paint("face", skin)
     for sign in (1, -1):
-        cheek, facing = head.painted(_oval(sign * 0.044, -0.028, 0.017, 0.012))
-        if facing.min() > 0:
-            pen.fill(cheek, (min(skin[0] + 8, 255), round(skin[1] * 0.90), round(skin[2] * 0.88)))
-        _draw_eye(pen, head, sign, hair)
-    mouth, facing = head.painted(_MOUTH)
-    if facing.mean() > 0.1:
-        pen.fill(mouth, (178, 72, 70))
-    nose = head.at(np.column_stack([_NOSE, [0.100, 0.112, 0.100]]))
+        if facing[_WHERE[f"cheek {sign}"]].min() > 0:
+            paint(f"cheek {sign}", (min(skin[0] + 8, 255), round(skin[1] * 0.90), round(skin[2] * 0.88)))
+        if facing[_WHERE[f"white {sign}"]].min() >= 0.08:
+            for part, color in (("white", WHITE), ("iris", IRIS), ("glint", WHITE), ("lid", (40, 28, 28))):
+                paint(f"{part} {sign}", color)
+            paint(f"brow {sign}", darker(hair, 0.9))
+    if facing[_WHERE["mouth"]].mean() > 0.1:
+        paint("mouth", (178, 72, 70))
     if head.front[2] > 0.1:
-        pen.stroke(pen.seen(nose)[:, :2], darker(skin, 0.72), thick)
-    fringe, facing = head.painted(_FRINGE)
-    if facing.max() > 0:
-        pen.fill(fringe, hair)
+        thick = pen.pixels_per_metre(head.center) * 0.007
+        pen.stroke(pen.seen(head.at(_NOSE_PLACES))[:, :2], darker(skin, 0.72), thick)
+    if facing[_WHERE["fringe"]].max() > 0:
+        paint("fringe", hair)
 
 
-def _draw_eye(pen: Pen, head: _Head, sign: int, hair: Color) -> None:
-    white, facing = head.painted(_oval(sign * 0.032, _EYE, 0.0180, 0.0125))
-    if facing.min() < 0.08:
-        return
-    pen.fill(white, WHITE)
-    pen.fill(head.painted(_oval(sign * 0.031, _EYE - 0.0005, 0.0088, 0.0105))[0], IRIS)
-    pen.fill(head.painted(_oval(sign * 0.031 - 0.003, _EYE + 0.004, 0.0026, 0.0028, 8))[0], WHITE)
-    lid = np.array([(0.0125, 0.022), (0.022, 0.0335), (0.036, 0.036), (0.048, 0.030), (0.054, 0.025)])
-    under = np.array([(0.049, 0.0245), (0.036, 0.0315), (0.023, 0.0300)])
-    pen.fill(head.painted(np.vstack([lid, under]) * [sign, 1])[0], (40, 28, 28))
-    brow = np.array([(0.014, 0), (0.030, 0.007), (0.052, -0.001), (0.031, 0.002), (0.014, -0.005)])
-    pen.fill(head.painted((brow + np.array([0, _BROW])) * [sign, 1])[0], darker(hair, 0.9))
+def _ear(sign: int) -> NDArray:
+    turn = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    place = np.stack([np.full(12, sign * 0.079), -0.004 + 0.025 * np.sin(turn), -0.004 + 0.016 * np.cos(turn)], axis=1)
+    place[:, 0] += sign * 0.007 * np.maximum(np.sin(turn), 0)
+    return place
+
+
+_EARS = {sign: _ear(sign) for sign in (1, -1)}
 
 
 def _draw_ear(pen: Pen, head: _Head, sign: int, skin: Color) -> None:
     # On the side of the egg; hidden behind it unless that side can be seen.
     if sign * head.toward[0] < -0.25 or head.front[2] < -0.75:
         return
-    turn = np.linspace(0, 2 * np.pi, 12, endpoint=False)
-    place = np.stack([np.full(12, sign * 0.079), -0.004 + 0.025 * np.sin(turn), -0.004 + 0.016 * np.cos(turn)], axis=1)
-    place[:, 0] += sign * 0.007 * np.maximum(np.sin(turn), 0)
-    ear = pen.seen(head.at(place))[:, :2]
-    pen.fill(ear, darker(skin, 0.92))
+    pen.fill(pen.seen(head.at(_EARS[sign]))[:, :2], darker(skin, 0.92))
 
 
 def _draw_bun(pen: Pen, place: Points, hair: Color) -> None:

@@ -57,13 +57,20 @@ class Pen:
 
     def fill(self, polygon: NDArray, color: Color) -> None:
         """(N, 2) pixels."""
-        fixed = np.rint(polygon * (1 << SHIFT)).astype(np.int32)
-        cv2.fillPoly(self.image, [fixed], color, cv2.LINE_AA, SHIFT)
+        self.fill_fixed(self.fixed(polygon), color)
+
+    @staticmethod
+    def fixed(pixels: NDArray) -> NDArray[np.int32]:
+        """Pixels in OpenCV's fixed point."""
+        return np.rint(pixels * (1 << SHIFT)).astype(np.int32)
+
+    def fill_fixed(self, polygon: NDArray[np.int32], color: Color) -> None:
+        """(N, 2) in OpenCV's fixed point: many small polygons are best fixed together."""
+        cv2.fillPoly(self.image, [polygon], color, cv2.LINE_AA, SHIFT)
 
     def stroke(self, line: NDArray, color: Color, width: float) -> None:
         """An open line through (N, 2) pixels, `width` pixels thick."""
-        fixed = np.rint(line * (1 << SHIFT)).astype(np.int32)
-        cv2.polylines(self.image, [fixed], False, color, max(round(width), 1), cv2.LINE_AA, SHIFT)
+        cv2.polylines(self.image, [self.fixed(line)], False, color, max(round(width), 1), cv2.LINE_AA, SHIFT)
 
     def disc(self, center: Points, radius: float, color: Color, grow: float = 0.0) -> None:
         x, y, scale = self.seen(center)
@@ -85,10 +92,10 @@ class Pen:
             for grow in (self.line, 0.0)
             for spine, ends_flat in zip(spines, flat, strict=True)
         ]
-        fixed, at = _fixed(np.concatenate(outlines)), 0
+        fixed, at = self.fixed(_pairs(np.concatenate(outlines))), 0
         for number, outline in enumerate(outlines):
             shade = darker(color, 0.55) if number < len(bones) else color
-            cv2.fillPoly(self.image, [fixed[at : at + len(outline)]], shade, cv2.LINE_AA, SHIFT)
+            self.fill_fixed(fixed[at : at + len(outline)], shade)
             at += len(outline)
         for spine, ends_flat in zip(spines, flat, strict=True):
             if spine.radii[0] >= FINGER_PX:
@@ -153,11 +160,6 @@ def _capsule(spine: _Spine, flat_end: bool, grow: float) -> NDArray:
 def _pairs(line: NDArray[np.complex128]) -> NDArray[np.float64]:
     """x + iy as (N, 2)."""
     return line.view(np.float64).reshape(-1, 2)
-
-
-def _fixed(line: NDArray[np.complex128]) -> NDArray[np.int32]:
-    """In OpenCV's fixed point, (N, 2)."""
-    return np.rint(_pairs(line) * (1 << SHIFT)).astype(np.int32)
 
 
 @cache
