@@ -108,7 +108,8 @@ _NOSE = np.array([(0.004, 0.012), (0.012, -0.016), (0.002, -0.021)])
 # What is painted on the face, for the left side and the right: all places in one table, looked at in one go.
 _LID = np.array([(0.0125, 0.022), (0.022, 0.0335), (0.036, 0.036), (0.048, 0.030), (0.054, 0.025)])
 _UNDER = np.array([(0.049, 0.0245), (0.036, 0.0315), (0.023, 0.0300)])
-_BROWS = np.array([(0.014, 0), (0.030, 0.007), (0.052, -0.001), (0.031, 0.002), (0.014, -0.005)]) + (0, _BROW)
+_BROW_SHAPE = np.array([(0.014, 0), (0.030, 0.007), (0.052, -0.001), (0.031, 0.002), (0.014, -0.005)])
+_BROWS = _BROW_SHAPE + np.array([0, _BROW])
 _PAINTED = {"face": _FACE, "mouth": _MOUTH, "fringe": _FRINGE} | {
     f"{part} {sign}": places
     for sign in (1, -1)
