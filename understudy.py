@@ -15,6 +15,7 @@ from engines.errors import BadInput, UnderstudyError
 
 if TYPE_CHECKING:
     from live.config import LiveOptions
+    from training.config import TrainingConfig
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -205,7 +206,7 @@ def learn(args: argparse.Namespace) -> int:
         raise BadInput("learn from what? Name a video file, or a camera with --camera 0")
     out = args.out or user_bundles() / name_of(args.clip.name)
     given = {name: getattr(args, name) for name in ("source", "headless", "seconds", "record")}
-    options = live_options(given={name: value for name, value in given.items() if value is not None})
+    options = live_options(given={"loop": True} | {name: value for name, value in given.items() if value is not None})
     return _learn_at_once(args, out, options) if args.instant else _learn_by_training(args, out, options)
 
 
@@ -223,13 +224,31 @@ def _learn_at_once(args: argparse.Namespace, out: Path, options: "LiveOptions") 
     return 0
 
 
+def _as_wide(
+    config: "TrainingConfig", width: str | int | None, run: Path | None, size: int | None = None
+) -> "TrainingConfig":
+    """The config with the generator `width` channels wide ("auto": measured), or as wide as that of a begun `run`."""
+    from training.config import load_config
+
+    if width is None:
+        return config
+    from training.widths import widened
+
+    if run is not None and (run / "config.json").is_file():
+        width = load_config(run / "config.json").generator.width
+    return widened(config, width, size)
+
+
 def _learn_by_training(args: argparse.Namespace, out: Path, options: "LiveOptions") -> int:
+    from dataclasses import replace
     from functools import partial
 
     from training.config import load_config
     from training.lesson import learn_beside, lesson
 
-    asked = lesson(args.clip, out, load_config(args.config, args.set), minutes=args.minutes, size=args.size)
+    config = load_config(args.config, args.set)
+    asked = lesson(args.clip, out, config, minutes=args.minutes, size=args.size)
+    asked = replace(asked, config=_as_wide(config, args.width, asked.run, asked.size))
     if args.live:
         from live.learning import learn_live
 
@@ -335,7 +354,7 @@ def _pairs_of_kind(args: argparse.Namespace) -> int:
 def train(args: argparse.Namespace) -> int:
     from training.config import load_config
 
-    config = load_config(args.config, args.set)
+    config = _as_wide(load_config(args.config, args.set), args.width, args.out if args.resume else None)
     if args.dry_run:
         from training.plan import planned, print_plan
 
@@ -499,6 +518,13 @@ def _place(text: str) -> tuple[int, int]:
         raise argparse.ArgumentTypeError(f"{text!r} is no place: write X,Y, for example 1920,0") from None
 
 
+def _width(text: str) -> int | str:
+    """Channels of a generator, or auto."""
+    if text == "auto" or (text.isdigit() and 4 <= int(text) <= 256):
+        return text if text == "auto" else int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no width; write auto, or a number from 4 to 256")
+
+
 def _command(commands: "argparse._SubParsersAction", name: str, run: Command, help: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=help, description=help)
     parser.set_defaults(run=run)
@@ -607,6 +633,9 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
         "--config", type=Path, default=Path(__file__).parent / "configs/training/dance.toml", help="of the training"
     )
     one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a config value")
+    one.add_argument(
+        "--width", type=_width, metavar="N|auto", help="of the generator; auto: what this machine performs"
+    )
     one.add_argument("--no-stage", action="store_true", help="only learn; do not perform afterwards")
     one.add_argument("--source", help="who is followed on stage: a camera, a video file, a motion, or dancer")
     one.add_argument("--headless", action="store_true", default=None, help="no window")
@@ -679,6 +708,9 @@ def _training_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--nodes", type=int, default=1, help="... on each of this many machines")
     one.add_argument("--node", type=int, default=0, help="number of this machine, from 0")
     one.add_argument("--meet", default="", metavar="HOST:PORT", help="where machine 0 is reached")
+    one.add_argument(
+        "--width", type=_width, metavar="N|auto", help="of the generator; auto: what this machine performs"
+    )
     one.add_argument("--resume", action="store_true", help="go on exactly where RUN stopped")
     one.add_argument("--minutes", type=float)
     one.add_argument("--steps", type=int)

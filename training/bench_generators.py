@@ -39,9 +39,10 @@ class Contender:
     gmacs: float
 
 
-def contender(name: str, size: int) -> Contender:
+def contender(name: str, size: int, config: GeneratorConfig | None = None) -> Contender:
+    """The generator of that name, or that of `config`."""
     torch.manual_seed(0)
-    network = generator(GENERATORS[name], matte=True).eval()
+    network = generator(config or GENERATORS[name], matte=True).eval()
     pictures = tuple(_skeletons(size))
     graph = _exported(network, size)
     manifest = _manifest(name, size)

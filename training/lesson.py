@@ -32,6 +32,11 @@ class Lesson:
     def run(self) -> Path:
         return self.work / "run"
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is a training to go on with, whose networks stay as they are."""
+        return (self.run / "config.json").is_file()
+
 
 def lesson(clip: Path, out: Path, config: TrainingConfig, *, minutes: float = 25.0, size: int | None = None) -> Lesson:
     """What was asked, if it can be done. Raises BadInput and VideoError."""
@@ -61,7 +66,7 @@ def learn_beside(asked: Lesson, written: Callable[[], None]) -> None:
     import cv2
 
     cv2.setNumThreads(1)
-    if not is_begun(asked):
+    if not (asked.is_begun and (asked.out / "manifest.json").is_file()):
         grown_atlas(open_clip(asked.clip), asked.out, size=asked.size, written=lambda _bundle: _shown(written))
     else:
         _shown(written)
@@ -81,11 +86,6 @@ def learn_beside(asked: Lesson, written: Callable[[], None]) -> None:
         workers=1,
         progress=False,
     )
-
-
-def is_begun(asked: Lesson) -> bool:
-    """Whether there is a bundle to show, and a training to go on with."""
-    return (asked.out / "manifest.json").is_file() and (asked.run / "config.json").is_file()
 
 
 def _shown(written: Callable[[], None]) -> None:
