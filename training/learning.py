@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from training.pairs import build_pairs
 from training.pairs.building import pose_tracker
 from training.pairs.store import PairSet
 from training.runs import run_config
-from training.standing import JUDGED, Found, pose_finder, standing_of
+from training.standing import JUDGED, Found, found_elsewhere, pose_finder, standing_of
 
 GROWN_FROM = 256
 SMALL_SHARE = 0.6
@@ -60,7 +61,7 @@ def learn(
     clip, out = Path(clip), Path(out)
     work = out.with_name(f"{out.name}.learning") if work is None else Path(work)
     run, wanted = work / "run", config or TrainingConfig()
-    console = Console(stderr=True, quiet=not progress)
+    console = Console(stderr=True, quiet=not progress and refresh is None)
     told = None if progress else _silent
     looks = tracker or pose_tracker
     pairs = build_pairs([clip], work / "pairs", size=size, workers=workers, progress=told, tracker=looks)
@@ -167,4 +168,5 @@ def untrained_score(pairs: PairSet, config: TrainingConfig, found: Found | None 
             found = stack.enter_context(pose_finder(config.run.judge_pose, lambda _said: None))
         shown = Generated(performer, pairs)
         pictures = [resized(shown(i)[0], (config.size, config.size)) for i in indices]
-        return standing_of(pictures, pairs, indices, found).score
+        elsewhere = found_elsewhere(lambda i, pose: shown.posed(i, pose)[0], pairs, indices, found)
+        return replace(standing_of(pictures, pairs, indices, found), elsewhere=elsewhere).score

@@ -34,13 +34,10 @@ from training.meter import Meter
 from training.methods import Method, method
 from training.pairs.store import open_pairs
 from training.records import Records
-from training.runs import describe, forget_after, is_begun, run_config, run_facts
+from training.runs import describe, forget_after, is_begun, noted, run_config, run_facts
 from training.samples import sample_sheet
 from training.sharing import joined, rank, told_by_first, wait_for_all, world
-from training.standing import AnyStanding, Found, Judge, Standing, judged_by_pose, pose_finder
-
-# Two scores nearer than this are not told apart by a handful of held-out pairs: the later state is preferred.
-SCORE_MARGIN = 0.005
+from training.standing import AnyStanding, Choice, Found, Judge, Standing, judged_by_pose, pose_finder
 
 
 @dataclass
@@ -183,7 +180,7 @@ class _Watch:
         self._records = Records(run.folder, run.config, run.step, meter.say)
         self._sampled_s = self._saved_s = run.trained_s
         self._sampled_step = run.step
-        self._best = _best_score(run)
+        self._choice = Choice(*_judged_before(run))
 
     def note(self, losses: dict[str, Tensor]) -> None:
         said = _numbers(self._run, losses)
@@ -218,9 +215,8 @@ class _Watch:
         sheet = sample_sheet(run.method, performer, run.examples, run.config.run.sample_rows)
         standing = self._judge.standing(run.method, performer, run.examples)
         path = self._records.sampled(run.step, run.trained_s, sheet, standing)
-        if standing is not None and (self._best is None or standing.score > self._best - SCORE_MARGIN):
-            self._best = max(standing.score, self._best or standing.score)
-            _keep_best(run, standing)
+        if standing is not None and self._choice.falls_on(standing.score):
+            _keep_best(run, standing, self._choice.best)
         self._meter.sampled(path, standing)
         if self._told is not None:
             self._told(run.folder)
@@ -256,9 +252,9 @@ def _checkpoint(run: Run, losses: dict[str, Tensor]) -> None:
     _write(run, {}, run.config.run.keep_checkpoints)
 
 
-def _keep_best(run: Run, standing: AnyStanding) -> None:
+def _keep_best(run: Run, standing: AnyStanding, score: float | None) -> None:
     looked = isinstance(standing, Standing) and standing.pck is not None
-    said = {"score": standing.score, "judged_pose": looked, "size": run.config.size}
+    said = {"score": score, "judged_pose": looked, "size": run.config.size}
     _write(run, said, keep=1, best=True)
 
 
@@ -271,12 +267,14 @@ def _looks_for_poses(run: Run) -> bool:
     return run.config.run.judge_pose and judged_by_pose(run.examples)
 
 
-def _best_score(run: Run) -> float | None:
-    """The score to beat; None when the best so far was of another size, or judged by other figures."""
+def _judged_before(run: Run) -> tuple[list[float], float | None]:
+    """The scores so far and the one to beat; none when the best was of another size, or judged by other figures."""
     place = best_checkpoint(run.folder)
     said = said_in(place) if place else {}
-    comparable = said.get("size") == run.config.size and said.get("judged_pose") == _looks_for_poses(run)
-    return float(said["score"]) if comparable else None
+    if said.get("size") != run.config.size or said.get("judged_pose") != _looks_for_poses(run):
+        return [], None
+    scores = [line["validation_score"] for line in noted(run.folder) if line.get("validation_score") is not None]
+    return scores, float(said["score"])
 
 
 # Beginnings ----------------------------------------------------------------------------------------------------------
