@@ -90,6 +90,9 @@ tested on a card that is faked down to its memory. **It was never run on the dev
 - torch under a CUDA graph, the figure that TensorRT is to be compared with.
 - macOS and Windows: locks, cache folder and backends.
 - Running out of a real card's memory, and losing a card in the middle of a show.
+- Training on any card: `understudy bench train --trace trace.txt` (5 times the plain loop, the device busy 90 % of the
+  time), `understudy learn CLIP` on one (3 minutes), NCCL, bfloat16 there, and a wide teacher beside the live student.
+  `docs/training.md` says what of training was measured on a processor.
 """
 
 _BUSY = (
