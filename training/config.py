@@ -108,6 +108,17 @@ class NextFrameConfig(Section):
     guard: Share = Field(default=0.3, description="the drift guard's strength when it performs")
 
 
+class RolloutConfig(Section):
+    steps: int = Field(
+        default=0,
+        ge=0,
+        le=16,
+        description="0, or the generator sees its last picture too, and dances so many poses of its own before each "
+        "one that it learns from",
+    )
+    restart: Share = Field(default=0.2, description="share of examples before which there was nobody")
+
+
 class ScheduleConfig(Section):
     steps: int = Field(default=6000, ge=1, description="steps of the whole run; minutes may end it earlier")
     batch: int = Field(default=4, ge=1, le=256)
@@ -155,6 +166,7 @@ class TrainingConfig(Section):
     losses: LossesConfig = LossesConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     next_frame: NextFrameConfig = NextFrameConfig()
+    rollout: RolloutConfig = RolloutConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     run: RunConfig = RunConfig()
 

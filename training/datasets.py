@@ -34,6 +34,7 @@ from training.config import TrainingConfig
 from training.examples import spread
 from training.pairs.store import PairSet, Shot
 from training.regions import far_from, loss_weights
+from training.rollouts import Led
 from training.tallies import are_neighbors
 
 Gray = NDArray[np.uint8]
@@ -56,7 +57,8 @@ class Batch:
     """What one step sees: pictures (B, S, S, C) uint8, `weight` (B, S, S) float32, `far` (B, S, S) uint8, 0 or 1.
 
     `crops` is (n, 3) int64: picture, top and left of each square that the discriminator judges. `shaken` is the
-    conditioning with a tracker's tremble, where a loss asks for it.
+    conditioning with a tracker's tremble, where a loss asks for it; `led` what came before, where the generator looks
+    at its last picture.
     """
 
     conditioning: NDArray[np.uint8]
@@ -68,17 +70,22 @@ class Batch:
     figure: NDArray[np.uint8] | None
     crops: NDArray[np.int64]
     shaken: NDArray[np.uint8] | None = None
+    led: Led | None = None
 
 
 @dataclass(frozen=True)
 class _Made:
-    """One example of a batch: what is drawn for it, what its pixels count, which crops of it are judged (n, 2)."""
+    """One example of a batch: what is drawn for it, what its pixels count, which crops of it are judged (n, 2).
+
+    `earlier` are the skeletons before it, the nearest one last.
+    """
 
     example: Example
     conditioning: Frame
     weight: NDArray[np.float32]
     crops: NDArray[np.int64]
     shaken: Frame | None = None
+    earlier: tuple[Frame, ...] = ()
 
 
 class Examples:
@@ -142,14 +149,19 @@ class Examples:
                     self.conditioning(example.landmarks),
                     loss_weights(example.landmarks, example.mask, self.config.losses),
                     self._crops(example.landmarks, count, rng),
+                    earlier=tuple(self.conditioning(before) for before in self._before(int(i))),
                 )
-                for example in examples
+                for i, example in zip(indices, examples, strict=True)
             ]
         )
 
     def plain_conditioning(self, indices: Sequence[int]) -> NDArray[np.uint8]:
         """(B, S, S, 3): only what the generator looks at, which needs no picture read."""
         return np.stack([self.conditioning(self.pairs.landmarks[i]) for i in indices])
+
+    def plain_led(self, indices: Sequence[int]) -> Led | None:
+        """What came before these pairs; None where the generator does not look at its last picture."""
+        return self._led([tuple(self.conditioning(before) for before in self._before(int(i))) for i in indices])
 
     def conditioning(self, landmarks: Landmarks, width: float = 1.0) -> Frame:
         return drawn_skeleton(landmarks, (self.config.size, self.config.size), self.style, width)
@@ -234,12 +246,13 @@ class Examples:
         if lends and rng.random() < config.augmentation.recombined:
             # Never the first of a share, and never judged: the discriminator takes only filmed pictures for real.
             return self._augmented(self._recombined[rng.integers(len(self._recombined))], rng)
-        example = self[self._next(index) if second else index]
-        made = self._augmented(example, rng)
+        index = self._next(index) if second else index
+        begins = self.config.rollout.steps > 0 and rng.random() < config.rollout.restart
+        made = self._augmented(self[index], rng, [] if begins else self._before(index))
         crops = self._crops(made.example.landmarks, len(range(place, config.discriminator.crops, batch)), rng)
         return replace(made, crops=crops)
 
-    def _augmented(self, example: Example, rng: np.random.Generator) -> _Made:
+    def _augmented(self, example: Example, rng: np.random.Generator, before: Sequence[Landmarks] = ()) -> _Made:
         config = self.config.augmentation
         change = random_change(config, rng)
         width = float(rng.uniform(*config.line_width))
@@ -251,7 +264,27 @@ class Examples:
         shaken = None
         if self.config.losses.consistency:
             shaken = self.conditioning(trembling(fed, config.jitter, rng), width)
-        return _Made(example, self.conditioning(fed, width), weight if care is None else weight * care, _NONE, shaken)
+        moved = [landmarks if change is None else moved_landmarks(landmarks, change) for landmarks in before]
+        earlier = tuple(self.conditioning(fed_landmarks(one, config, rng), width) for one in moved)
+        weight = weight if care is None else weight * care
+        return _Made(example, self.conditioning(fed, width), weight, _NONE, shaken, earlier)
+
+    def _before(self, i: int) -> list[Landmarks]:
+        """The poses just before pair `i`, as many as are danced before it is learned from; the last one last."""
+        first = i
+        while i - first < self.config.rollout.steps and first > 0 and are_neighbors(self.pairs, first - 1, first):
+            first -= 1
+        return [self.pairs.landmarks[j] for j in range(first, i)]
+
+    def _led(self, earlier: Sequence[tuple[Frame, ...]]) -> Led | None:
+        steps, size = self.config.rollout.steps, self.config.size
+        if not steps:
+            return None
+        drawn = np.zeros((len(earlier), steps, size, size, 3), np.uint8)
+        for b, skeletons in enumerate(earlier):
+            for k, skeleton in enumerate(reversed(skeletons)):
+                drawn[b, steps - 1 - k] = skeleton
+        return Led(drawn, np.array([len(skeletons) for skeletons in earlier], np.int64))
 
     def _next(self, i: int) -> int:
         """The pair right after `i`, or `i` itself where the clip, the shot or the split ends."""
@@ -273,6 +306,7 @@ class Examples:
             figure=np.stack(figures) if figures else None,
             crops=np.concatenate(crops).astype(np.int64),
             shaken=np.stack(shaken) if shaken else None,
+            led=self._led([one.earlier for one in made]),
         )
 
     def _crops(self, landmarks: Landmarks, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -302,7 +336,15 @@ def random_batch(config: TrainingConfig, figure: bool) -> Batch:
         figure=None,
         crops=np.column_stack([which, corners]).astype(np.int64),
         shaken=pictures(3) if config.losses.consistency else None,
+        led=_random_led(config, rng),
     )
+
+
+def _random_led(config: TrainingConfig, rng: np.random.Generator) -> Led | None:
+    count, steps, size = config.schedule.batch, config.rollout.steps, config.size
+    if not steps:
+        return None
+    return Led(rng.integers(0, 256, (count, steps, size, size, 3), np.uint8), np.full(count, steps, np.int64))
 
 
 def crop_side(config: TrainingConfig) -> int:

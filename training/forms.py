@@ -15,7 +15,8 @@ from engines.images import Frame, resized
 from engines.pose.skeleton import style_hash
 from training.datasets import Examples
 from training.pairs.store import Shot
-from training.ports import Inputs, Outputs, longhand, ported
+from training.ports import Inputs, Outputs, Recurrent, longhand, ported
+from training.tallies import are_neighbors
 
 
 class Form(Protocol):
@@ -66,13 +67,16 @@ class PoseForm:
         self._examples = examples
         self._port = "figure" if examples.figure else "image"
         self._plate, self._plate_at = _plate(examples)
+        self._recurrent = examples.config.rollout.steps > 0
 
     def described(self) -> dict[str, Any]:
         examples, size = self._examples, self._examples.config.size
+        shown = (size, size, 4 if examples.figure else 3)
+        previous = (Port(name="previous", shape=shown, dtype="uint8"),) if self._recurrent else ()
         return {
             "conditioning": "skeleton",
-            "inputs": (Port(name="conditioning", shape=(size, size, 3), dtype="uint8"),),
-            "outputs": (Port(name=self._port, shape=(size, size, 4 if examples.figure else 3), dtype="uint8"),),
+            "inputs": (Port(name="conditioning", shape=(size, size, 3), dtype="uint8"), *previous),
+            "outputs": (Port(name=self._port, shape=shown, dtype="uint8"),),
             "finish": "over_plate" if examples.figure else "none",
             "skeleton": examples.style,
             "skeleton_hash": style_hash(examples.style),
@@ -85,13 +89,27 @@ class PoseForm:
         return {} if self._plate is None else {"plate.png": png(self._plate)}
 
     def ported(self, generator: nn.Module) -> nn.Module:
-        return ported(generator)
+        return Recurrent(generator) if self._recurrent else ported(generator)
 
     def inputs(self, i: int) -> Inputs:
-        return {"conditioning": self._examples.conditioning(self._examples.pairs.landmarks[i])}
+        conditioning = self._examples.conditioning(self._examples.pairs.landmarks[i])
+        return (
+            {"conditioning": conditioning, "previous": self._previous(i)}
+            if self._recurrent
+            else {"conditioning": conditioning}
+        )
 
     def longhand(self, generator: nn.Module, inputs: Inputs) -> dict[str, NDArray[np.int64]]:
-        return {self._port: longhand(generator, inputs["conditioning"])}
+        return {self._port: longhand(generator, inputs["conditioning"], inputs.get("previous"))}
+
+    def _previous(self, i: int) -> Frame:
+        """The real picture before pair `i`, which a good one resembles; its own where there was none."""
+        pairs = self._examples.pairs
+        before = i - 1 if i > 0 and are_neighbors(pairs, i - 1, i) else i
+        example = self._examples[before]
+        if not self._examples.figure:
+            return example.frame
+        return np.concatenate([example.frame, example.mask[..., None]], axis=2)
 
     def seen(self, outputs: Outputs, i: int) -> Frame:
         """Figures over their rooms."""

@@ -32,11 +32,29 @@ class Ported(nn.Module):
 
     def forward(self, conditioning: Tensor) -> Tensor:
         pictures = conditioning.to(torch.float32).permute(2, 0, 1).unsqueeze(0) / 127.5 - 1
-        raw = self.generator(pictures)[0]
-        # One multiply-add over all channels: the matte is 0..1 already, color is -1..1.
-        low = raw.new_tensor([1.0, 1.0, 1.0, 0.0])[: raw.shape[0], None, None]
-        levels = (raw + low) * (255 - 127.5 * low)
-        return levels.permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8)
+        return _packed(self.generator(pictures)[0])
+
+
+class Recurrent(Ported):
+    """The same for a generator that looks at its last picture: (H, W, 3 or 4) uint8 behind the conditioning."""
+
+    def forward(self, conditioning: Tensor, previous: Tensor) -> Tensor:  # type: ignore[override]
+        both = torch.cat([_unpacked(conditioning), _unpacked(previous)], dim=1)
+        return _packed(self.generator(both)[0])
+
+
+def _unpacked(levels: Tensor) -> Tensor:
+    """(H, W, C) uint8 to (1, C, H, W): color -1..1, a matte behind it 0..1."""
+    low = torch.tensor([1.0, 1.0, 1.0, 0.0])[: levels.shape[2], None, None]
+    pictures = levels.to(torch.float32).permute(2, 0, 1)
+    return (pictures / (255 - 127.5 * low) - low).unsqueeze(0)
+
+
+def _packed(raw: Tensor) -> Tensor:
+    # One multiply-add over all channels: the matte is 0..1 already, color is -1..1.
+    low = raw.new_tensor([1.0, 1.0, 1.0, 0.0])[: raw.shape[0], None, None]
+    levels = (raw + low) * (255 - 127.5 * low)
+    return levels.permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8)
 
 
 def ported(generator: nn.Module) -> nn.Module:
@@ -44,10 +62,14 @@ def ported(generator: nn.Module) -> nn.Module:
     return PortedLight(generator) if isinstance(generator, Light) else Ported(generator)
 
 
-def longhand(generator: nn.Module, conditioning: Frame) -> NDArray[np.int64]:
+def longhand(generator: nn.Module, conditioning: Frame, previous: Frame | None = None) -> NDArray[np.int64]:
     """What torch itself gives for one image, (H, W, C) levels of 255, with no graph and no port in between."""
+    looked_at = picture_tensor(conditioning[None], torch.device("cpu"))
+    if previous is not None:
+        straight = torch.from_numpy(previous.transpose(2, 0, 1).copy()).double()[None]
+        looked_at = torch.cat([looked_at, straight[:, :3] / 127.5 - 1, straight[:, 3:] / 255], dim=1).float()
     with torch.no_grad():
-        raw = generator(picture_tensor(conditioning[None], torch.device("cpu")))[0].numpy().astype(np.float64)
+        raw = generator(looked_at)[0].numpy().astype(np.float64)
     levels = np.concatenate([(raw[:3] + 1) * 127.5, raw[3:] * 255])
     return np.clip(np.rint(levels), 0, 255).astype(np.int64).transpose(1, 2, 0)
 

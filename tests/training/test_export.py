@@ -4,13 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load, save
 
 from engines.backends import open_engine
 from engines.bundle import open_bundle
-from engines.errors import BadInput, PairsError
+from engines.errors import BadInput, PairsError, UnderstudyError
 from engines.pose.skeleton import drawn_skeleton, style_hash
 from tests.fakes_training import room, swinging, written_pairs
 from tests.training.test_loop import _config
+from training.checkpoints import TENSORS, best_checkpoint, latest_checkpoint
 from training.export import export
 from training.loop import train
 from training.ports import longhand
@@ -114,3 +116,20 @@ def test_longhand_rounds_and_clips() -> None:
         return torch.full((1, 4, *pictures.shape[2:]), 1.2)
 
     assert (longhand(overshooting, np.zeros((4, 4, 3), np.uint8)) == 255).all()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_a_generator_that_does_not_look_is_not_exported(tmp_path: Path, recurrent: bool) -> None:
+    pairs = written_pairs(tmp_path / "pairs", side=64).folder
+    train(_config(rollout={"steps": int(recurrent)}), pairs, tmp_path / "run", steps=1, progress=False)
+    _blind(best_checkpoint(tmp_path / "run") or latest_checkpoint(tmp_path / "run"))
+    with pytest.raises(UnderstudyError, match="same picture whatever the pose"):
+        export(tmp_path / "run", tmp_path / "out", int8=False, progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+def _blind(place: Path) -> None:
+    """Cut what the first layer sees of the skeleton; what it sees of its last picture stays."""
+    tensors = load((place / TENSORS).read_bytes())
+    tensors["average/stem.0.0.weight"][:, :48] = 0  # 3 channels, unshuffled by 4
+    (place / TENSORS).write_bytes(save(tensors))

@@ -53,9 +53,10 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         {},
         {"discriminator": {"kind": "patch"}},
+        {"rollout": {"steps": 2}},
         {"discriminator": {"kind": "none"}, "generator": {"kind": "unet", "downs": 5, "dropout": True}},
     ],
-    ids=["crops", "patch", "dropout"],
+    ids=["crops", "patch", "recurrent", "dropout"],
 )
 def test_a_resumed_run_ends_bit_equal_to_an_unbroken_one(
     pairs: Path, tmp_path: Path, changes: dict[str, object]

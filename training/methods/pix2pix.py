@@ -34,6 +34,7 @@ from training.losses import (
 )
 from training.methods import Seen
 from training.networks import discriminator, generator
+from training.rollouts import Led, own_pictures
 from training.sharing import with_shared_norms
 from training.standing import Measured
 from training.updates import adam, falling, updated
@@ -48,7 +49,8 @@ class Pix2Pix:
     def __init__(self, config: TrainingConfig, figure: bool, device: torch.device) -> None:
         self.config, self.figure, self.device = config, figure, device
         self.output = "figure" if figure else "image"
-        self._generator = placed(generator(config.generator, matte=figure), device)
+        self._fed_back = (4 if figure else 3) if config.rollout.steps else 0
+        self._generator = placed(generator(config.generator, 3 + self._fed_back, matte=figure), device)
         self._average = averaged_copy(self._generator)
         with_shared_norms(self._generator)
         self._discriminator = discriminator(config.discriminator)
@@ -70,10 +72,11 @@ class Pix2Pix:
         with part("to device"):
             conditioning, real = self._pictures(batch.conditioning), self._pictures(batch.real)
         with part("generator"):
-            raw = self._generated(conditioning)
+            previous = self._previous(self._generator, batch.led)
+            raw = self._generated(conditioning, previous)
         with part("reconstruction"):
             shown = self._shown(raw, batch)
-            losses = self._reconstruction(raw, shown, real, batch)
+            losses = self._reconstruction(raw, shown, real, batch, previous)
         judged: dict[str, Tensor] = {}
         if self._discriminator is not None and step >= self.config.discriminator.start_step:
             views_real, views_fake = self._views(real, conditioning, batch), self._views(shown, conditioning, batch)
@@ -92,13 +95,16 @@ class Pix2Pix:
         size = max(schedule.batch, LEAST_TOGETHER)
         indices = examples.spread(examples.train, schedule.bn_batches * size)
         copy = averaged_copy(self._average)
-        batches = (indices[k : k + size] for k in range(0, len(indices), size))
-        reestimate_norms(copy, (self._pictures(examples.plain_conditioning(some)) for some in batches if len(some) > 1))
+        batches = [indices[k : k + size] for k in range(0, len(indices), size)]
+        # Until its own statistics are known it dances with those of each batch, as it did when it learned.
+        dancer = averaged_copy(self._average).train() if self._fed_back else copy
+        reestimate_norms(copy, (self._looked_at(dancer, examples, some) for some in batches if len(some) > 1))
         return copy
 
     @torch.no_grad()
     def picture(self, generator: nn.Module, batch: Batch) -> Tensor:
-        return self._shown(generator(self._pictures(batch.conditioning)).float(), batch)
+        looked_at = _joined(self._pictures(batch.conditioning), self._previous(generator, batch.led))
+        return self._shown(generator(looked_at).float(), batch)
 
     @torch.no_grad()
     def recognized(self, batch: Batch) -> float | None:
@@ -124,7 +130,9 @@ class Pix2Pix:
 
     def sees(self) -> Seen:
         config, (height, width) = self.config, self.config.shape
-        rows: Seen = [("generator", (1, 3, height, width), 1.0)]
+        # It dances the poses before without learning from them: forward only, a third of the work.
+        times = 1.0 + self.config.rollout.steps / 3
+        rows: Seen = [("generator", (1, 3 + self._fed_back, height, width), times)]
         if self._discriminator is not None:
             side, crops = crop_side(config), config.discriminator.kind == "crops"
             shape = (1, 3, side, side) if crops else (1, 6, height, width)
@@ -134,12 +142,26 @@ class Pix2Pix:
     def imagined(self) -> Batch:
         return random_batch(self.config, self.figure)
 
-    def _generated(self, conditioning: Tensor) -> Tensor:
+    def _generated(self, conditioning: Tensor, previous: Tensor | None) -> Tensor:
         with autocast(self.config, self.device):
-            raw = self._generator(conditioning)
+            raw = self._generator(_joined(conditioning, previous))
         return raw.float()
 
-    def _reconstruction(self, raw: Tensor, shown: Tensor, real: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def _previous(self, generator: nn.Module, led: Led | None) -> Tensor | None:
+        """What `generator` showed just before, where it looks at its last picture."""
+        if led is None:
+            return None
+        with autocast(self.config, self.device):
+            return own_pictures(generator, led, self._fed_back, self.device)
+
+    @torch.no_grad()
+    def _looked_at(self, generator: nn.Module, examples: AnyExamples, indices: list[int]) -> Tensor:
+        led = examples.plain_led(indices) if self._fed_back else None  # type: ignore[attr-defined]
+        return _joined(self._pictures(examples.plain_conditioning(indices)), self._previous(generator, led))
+
+    def _reconstruction(
+        self, raw: Tensor, shown: Tensor, real: Tensor, batch: Batch, previous: Tensor | None
+    ) -> dict[str, Tensor]:
         weights = self.config.losses
         weight = torch.from_numpy(batch.weight).to(self.device)[:, None]
         if batch.figure is not None:
@@ -153,7 +175,7 @@ class Pix2Pix:
         if weights.temporal:
             losses["temporal"] = weights.temporal * temporal_l1(shown, real, weight)
         if batch.shaken is not None:
-            shaken = self._shown(self._generated(self._pictures(batch.shaken)), batch)
+            shaken = self._shown(self._generated(self._pictures(batch.shaken), previous), batch)
             losses["consistency"] = weights.consistency * weighted_l1(shaken, shown.detach(), weight)
         return losses
 
@@ -226,3 +248,7 @@ class Pix2Pix:
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = rates[name] * share
+
+
+def _joined(conditioning: Tensor, previous: Tensor | None) -> Tensor:
+    return conditioning if previous is None else torch.cat([conditioning, previous], dim=1)
