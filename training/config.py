@@ -144,12 +144,19 @@ class RunConfig(Section):
     memory_gb: float = Field(default=6, gt=0, description="pairs are held decoded in memory up to this much")
 
 
+class ColorizeConfig(Section):
+    vivid: Weight = Field(default=4, description="extra weight of a pixel, for each 110 units of a and b off gray")
+    huber: float = Field(default=5, gt=0, le=110, description="units of a and b below which an error counts squared")
+    film: Share = Field(default=0.5, description="share of examples with the grain and tones of other cameras")
+    least_part: float = Field(default=0.5, gt=0, le=1, description="least share of each side that is cut out")
+
+
 class TrainingConfig(Section):
     name: str = "dance"
     title: str = Field(default="", description="what the bundle is called on stage")
     licence: str = ""
     credits: str = ""
-    method: Literal["pix2pix", "next_frame"] = "pix2pix"
+    method: Literal["pix2pix", "next_frame", "colorize"] = "pix2pix"
     size: int = Field(default=256, ge=32, le=2048, multiple_of=32)
     wide: int | None = Field(
         default=None, ge=32, le=2048, multiple_of=32, description="width where it is not a square; size is the height"
@@ -169,6 +176,7 @@ class TrainingConfig(Section):
     rollout: RolloutConfig = RolloutConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     run: RunConfig = RunConfig()
+    colorize: ColorizeConfig = ColorizeConfig()
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from training.pairs.store import PairSet
 LEARNS_FROM: dict[str, tuple[str, ...]] = {
     "next_frame": ("next",),
     "pix2pix": ("skeleton", "aligned"),
+    "colorize": ("gray",),
 }
 
 
@@ -81,6 +82,10 @@ def open_examples(pairs: PairSet, config: TrainingConfig, hold: bool = True) -> 
             from training.film_examples import FilmExamples
 
             return FilmExamples(pairs, config, hold)
+        case "gray":
+            from training.coloring import GrayExamples
+
+            return GrayExamples(pairs, config, hold)
     raise ConfigError(f"{pairs.folder}: pairs of kind {kind!r} cannot be learned from yet")
 
 

@@ -37,7 +37,7 @@ class Method(Protocol):
         """
         ...
 
-    def performer(self, examples: AnyExamples) -> nn.Module:
+    def performer(self, examples: Any) -> nn.Module:
         """The generator as it would be exported now: averaged weights, BatchNorm re-estimated, eval mode, a copy."""
         ...
 
@@ -49,7 +49,7 @@ class Method(Protocol):
         """Share of the real pictures of `batch` that the discriminator takes for real; None without one."""
         ...
 
-    def measured(self, performer: nn.Module, examples: AnyExamples, indices: list[int]) -> "Measured":
+    def measured(self, performer: nn.Module, examples: Any, indices: list[int]) -> "Measured":
         """How `performer` does on the held-out pairs `indices`; never asked of pairs that are judged by pose."""
         ...
 
@@ -73,6 +73,10 @@ def method(config: TrainingConfig, examples: AnyExamples | None, device: torch.d
             from training.methods.next_frame import NextFrame
 
             return NextFrame(config, examples, device)  # type: ignore[arg-type]
+        case "colorize":
+            from training.methods.colorize import Colorize
+
+            return Colorize(config, device)
 
 
 def form(config: TrainingConfig, examples: Any) -> "Form":
@@ -87,3 +91,7 @@ def form(config: TrainingConfig, examples: Any) -> "Form":
             from training.film_form import FilmForm
 
             return FilmForm(examples)
+        case "colorize":
+            from training.coloring import ColorForm
+
+            return ColorForm(examples)

@@ -8,9 +8,11 @@ if TYPE_CHECKING:
     from training.config import DiscriminatorConfig, GeneratorConfig
 
 
-def generator(config: "GeneratorConfig", channels_in: int = 3, matte: bool = False) -> nn.Module:
-    """A fresh generator: (B, channels_in, H, W) to color, or to color and matte (B, 4, H, W)."""
-    channels_out = 4 if matte else 3
+def generator(
+    config: "GeneratorConfig", channels_in: int = 3, matte: bool = False, channels_out: int | None = None
+) -> nn.Module:
+    """A fresh generator: (B, channels_in, H, W) to color, to color and matte (B, 4, H, W), or to what is asked for."""
+    channels_out = channels_out or (4 if matte else 3)
     match config.kind:
         case "light":
             from training.networks.light import Light

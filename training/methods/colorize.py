@@ -1,0 +1,196 @@
+"""colorize: a and b of a picture from its gray (Zhang et al. 2016; Isola et al. 2017), its luminance never touched.
+
+A long phase of L1 alone, then a short one with a discriminator that sees color and luminance joined; longer, and it
+paints blotches, as DeOldify found (NoGAN). So what is kept is the state that did best on held-out pictures: little
+error, as colorful as real ones. L1 alone turns gray and brown where a hue is unsure, so vivid pixels count more (after
+the class rebalancing of Zhang et al., section 2.2).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engines.color import LINEAR, MIDDLE, colored
+from training.averaging import averaged_copy, follow, reestimate_norms
+from training.color_metrics import averaged, evenly, figures
+from training.coloring import RANGE, ColorBatch, GrayExamples
+from training.config import TrainingConfig
+from training.devices import autocast, picture_tensor, placed
+from training.losses import FORMS, feature_distance
+from training.methods import Seen
+from training.networks import generator
+from training.networks.patchgan import PatchGAN
+from training.sharing import average_gradients, with_shared_norms
+from training.standing import Measured
+
+# Color weighs twice as much as luminance for the discriminator: in -1..1 it hardly leaves the middle.
+COLOR_SEEN = 2.0
+JUDGED_SIDE = 256
+
+
+class Colorize:
+    output = "chroma"
+
+    def __init__(self, config: TrainingConfig, device: torch.device) -> None:
+        self.config, self.device = config, device
+        schedule, judge = config.schedule, config.discriminator
+        self._generator = placed(generator(config.generator, channels_in=1, channels_out=2), device)
+        self._average = averaged_copy(self._generator)
+        with_shared_norms(self._generator)
+        self._form = FORMS[config.losses.form]
+        self.networks: Mapping[str, nn.Module] = {"generator": self._generator, "average": self._average}
+        betas = (schedule.beta1, schedule.beta2)
+        self.optimizers: Mapping[str, torch.optim.Optimizer] = {
+            "generator": torch.optim.Adam(self._generator.parameters(), schedule.learning_rate, betas, fused=True)
+        }
+        self._judge: nn.Module | None = None
+        if judge.kind != "none":
+            self._judge = with_shared_norms(placed(PatchGAN(3, judge.width, judge.layers), device))
+            self.networks = {**self.networks, "discriminator": self._judge}
+            adam = torch.optim.Adam(self._judge.parameters(), judge.learning_rate, (0.5, judge.beta2), fused=True)
+            self.optimizers = {**self.optimizers, "discriminator": adam}
+
+    def step(self, batch: ColorBatch, step: int, progress: float) -> dict[str, Tensor]:
+        self._generator.train()
+        self._set_learning_rates(progress)
+        seen, color = picture_tensor(batch.conditioning, self.device), self._color(batch)
+        with autocast(self.config, self.device):
+            made = self._generator(seen)
+        made = made.float()
+        losses = {"l1": self.config.losses.l1 * self._distance(made, color)}
+        judged: dict[str, Tensor] = {}
+        if self._judge is not None and step >= self.config.discriminator.start_step:
+            real, fake = _joined(seen, color), _joined(seen, made)
+            judged = self._taught(self._judge, real, fake.detach())
+            losses |= self._fool(self._judge, real, fake, step)
+        total = torch.stack(list(losses.values())).sum()
+        gradient = _updated(self.optimizers["generator"], total)
+        follow(self._average, self._generator, self.config.schedule.ema, step)
+        said = {name: loss.detach() for name, loss in losses.items()}
+        return said | judged | {"total": total.detach(), "generator_gradient": gradient}
+
+    def performer(self, examples: GrayExamples) -> nn.Module:
+        schedule = self.config.schedule
+        indices = examples.spread(examples.train, schedule.bn_batches * schedule.batch)
+        copy = averaged_copy(self._average)
+        batches = (indices[k : k + schedule.batch] for k in range(0, len(indices), schedule.batch))
+        seen = (examples.plain_conditioning(some) for some in batches if len(some) > 1)
+        reestimate_norms(copy, (picture_tensor(pictures, self.device) for pictures in seen))
+        return copy
+
+    @torch.no_grad()
+    def picture(self, generator: nn.Module, batch: ColorBatch) -> Tensor:
+        made = generator(picture_tensor(batch.conditioning, self.device)).float().permute(0, 2, 3, 1).cpu().numpy()
+        pictures = [
+            colored(LINEAR[seen[..., 0]], color * np.float32(RANGE) + np.float32(MIDDLE))
+            for seen, color in zip(batch.conditioning, made, strict=True)
+        ]
+        return picture_tensor(np.stack(pictures), self.device)
+
+    @torch.no_grad()
+    def recognized(self, batch: ColorBatch) -> float | None:
+        if self._judge is None:
+            return None
+        scores, _ = self._judge.eval()(_joined(picture_tensor(batch.conditioning, self.device), self._color(batch)))
+        self._judge.train()
+        return float((scores.float() > self._form.border).float().mean())
+
+    def measured(self, performer: nn.Module, examples: GrayExamples, indices: list[int]) -> Measured:
+        """Error in a and b over that of the mean color, and colorfulness over that of the real pictures."""
+        mean = examples.mean_color()
+        rows, floor, real = [], [], []
+        for i in indices:
+            batch = examples.plain([i])
+            shown = self.picture(performer, batch)[0].permute(1, 2, 0).cpu().numpy()
+            truth, light = batch.real[0], LINEAR[batch.conditioning[0, ..., 0]]
+            rows.append(figures(np.rint((shown + 1) * 127.5).astype(np.uint8), truth))
+            floor.append(figures(colored(light, evenly(mean, truth)), truth))
+            real.append(figures(truth, truth))
+        own, without, ceiling = averaged(rows), averaged(floor), averaged(real)
+        share, colorful = own["error"] / without["error"], own["colorfulness"] / ceiling["colorfulness"]
+        # As colorful as real pictures, no more: a blotch is colorful too.
+        score = 1 - share + 0.5 * min(colorful, 1 / max(colorful, 1e-6))
+        told = f"color {own['error']:.2f} off ({share:.2f} of the mean color's), colorfulness {colorful:.2f} of real"
+        said = {"of_mean_color": share, "colorful": colorful, "psnr_over_mean": own["psnr"] - without["psnr"]}
+        return Measured(score, own["error"], told, said)
+
+    def sees(self) -> Seen:
+        height, width = self.config.shape
+        rows: Seen = [("generator", (1, 1, height, width), 1.0)]
+        return rows if self._judge is None else [*rows, ("discriminator", (1, 3, height, width), 2.0)]
+
+    def imagined(self) -> ColorBatch:
+        count, (height, width) = self.config.schedule.batch, self.config.shape
+        rng = np.random.default_rng(0)
+        return ColorBatch(
+            rng.integers(0, 256, (count, height, width, 1), np.uint8),
+            rng.integers(0, 256, (count, height, width, 3), np.uint8),
+            rng.uniform(-0.3, 0.3, (count, height, width, 2)).astype(np.float32),
+        )
+
+    def _color(self, batch: ColorBatch) -> Tensor:
+        return torch.from_numpy(batch.color).to(self.device).permute(0, 3, 1, 2)
+
+    def _distance(self, made: Tensor, color: Tensor) -> Tensor:
+        """L1, a pixel counting more the more colorful it is; quadratic within a just noticeable step."""
+        weight = 1 + self.config.colorize.vivid * color.norm(dim=1, keepdim=True)
+        gap = functional.smooth_l1_loss(made, color, beta=self.config.colorize.huber / RANGE, reduction="none")
+        return (weight * gap).sum() / weight.sum()
+
+    def _taught(self, judge: nn.Module, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """One update of the discriminator, real and generated in one batch."""
+        with autocast(self.config, self.device):
+            scores, _ = judge.train()(torch.cat([real, fake]))
+        of_real, of_fake = scores.float().chunk(2)
+        loss = self._form.judge(of_real, of_fake)
+        gradient = _updated(self.optimizers["discriminator"], loss)
+        border = self._form.border
+        return {
+            "discriminator": loss.detach(),
+            "real_right": (of_real.detach() > border).float().mean(),
+            "fake_right": (of_fake.detach() <= border).float().mean(),
+            "discriminator_gradient": gradient,
+        }
+
+    def _fool(self, judge: nn.Module, real: Tensor, fake: Tensor, step: int) -> dict[str, Tensor]:
+        config = self.config
+        judge.requires_grad_(False)
+        with autocast(config, self.device):
+            scores, features = judge(torch.cat([real, fake]))
+        judge.requires_grad_(True)
+        halves = [feature.chunk(2) for feature in features]
+        matched = feature_distance([fake for _, fake in halves], [real.detach() for real, _ in halves])
+        ramp = min(1.0, (step + 1 - config.discriminator.start_step) / config.discriminator.ramp_steps)
+        return {
+            "adversarial": ramp * config.losses.adversarial * self._form.fool(scores.float().chunk(2)[1]),
+            "features": ramp * config.losses.feature_matching * matched,
+        }
+
+    def _set_learning_rates(self, progress: float) -> None:
+        schedule = self.config.schedule
+        falls = max(0.0, progress - schedule.decay_from) / max(1e-9, 1 - schedule.decay_from)
+        share = 1 - min(1.0, falls) * (1 - schedule.decay_to)
+        rates = {"generator": schedule.learning_rate, "discriminator": self.config.discriminator.learning_rate}
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = rates[name] * share
+
+
+def _joined(seen: Tensor, color: Tensor) -> Tensor:
+    return torch.cat([seen, color * COLOR_SEEN], dim=1)
+
+
+def _updated(optimizer: Any, loss: Tensor) -> Tensor:
+    """One step of `optimizer`; returns the norm of the gradient it took."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    average_gradients(parameters)
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = torch.stack(list(torch._foreach_norm(gradients))).norm()
+    optimizer.step()
+    return norm
