@@ -60,6 +60,22 @@ def live(args: argparse.Namespace) -> int:
 
 
 def render(args: argparse.Namespace) -> int:
+    from engines.bundle import open_bundle
+    from live.coloring import colors, render_color
+
+    if colors(open_bundle(args.bundle)):
+        render_color(
+            args.bundle,
+            Path(args.source),
+            args.out,
+            steady=args.steady,
+            frames=args.frames or (0, None),
+            deinterlace=args.deinterlace,
+            knobs=dict(args.knob),
+            backend=args.backend,
+            precision=args.precision,
+        )
+        return 0
     from live.rendering import render as rendered
 
     rendered(
@@ -510,6 +526,24 @@ def _share(text: str) -> float:
     return share
 
 
+def _range(text: str) -> tuple[int, int | None]:
+    first, colon, last = text.partition(":")
+    if not colon or not all(part.isdigit() or not part for part in (first, last)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no range: write FROM:TO, for example 100:350 or 100:")
+    begin, end = int(first or 0), int(last) if last else None
+    if end is not None and end <= begin:
+        raise argparse.ArgumentTypeError(f"{text!r} holds no frame: TO is the frame after the last, above FROM")
+    return begin, end
+
+
+def _knob(text: str) -> tuple[str, float]:
+    name, equals, value = text.partition("=")
+    try:
+        return name, float(value if equals else "no")
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no knob: write NAME=VALUE, for example saturation=1.2") from None
+
+
 def _place(text: str) -> tuple[int, int]:
     left, _, top = text.partition(",")
     try:
@@ -603,6 +637,12 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     )
     one.add_argument("--smoothing", type=_share, default=0.5, help="0 none, 1 much")
     one.add_argument("--mirror", action="store_true")
+    one.add_argument("--steady", type=_share, default=0.8, help="color: how much of it is held from frame to frame")
+    one.add_argument("--frames", type=_range, metavar="FROM:TO", help="color: only these frames of a film")
+    one.add_argument("--deinterlace", action="store_true", help="color: an interlaced film, without its combs")
+    one.add_argument(
+        "--knob", type=_knob, action="append", default=[], metavar="NAME=VALUE", help="color: saturation=1.2, hue=10"
+    )
     one.add_argument("--backend", default="auto")
     one.add_argument("--precision", default="auto")
 

@@ -126,7 +126,7 @@ def _performed(
     performer = stand_in.performer
     is_seen = performer.manifest.conditioning not in POSE_KINDS
     opened = opened_tracker or partial(_tracker, performer.manifest.conditioning in MASKED_KINDS)
-    for step in _ahead(_tracked(moments, opened)):
+    for step in ahead(_tracked(moments, opened)):
         frame, mask = flipped(step.frame) if mirror else step.frame, step.tracked.mask
         size = frame.shape[0], frame.shape[1]
         followed = follower.follow(step.tracked, size, smoothing=smoothing, retarget=retarget, mirror=mirror)
@@ -205,7 +205,7 @@ def _written(
     return Rendered(out, frames, last_s + 1 / fps)
 
 
-def _ahead(items: Iterator[T]) -> Iterator[T]:
+def ahead(items: Iterator[T]) -> Iterator[T]:
     """The same items, made in another thread and a few of them early."""
     made: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(AHEAD)
     enough = threading.Event()

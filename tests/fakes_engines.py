@@ -175,3 +175,40 @@ def knob_bundle(size: int = 64) -> Bundle:
         knobs=(Knob(name="strength", low=0, high=1, default=1),),
     )
     return made_bundle(described, {"generator.onnx": figure_graph(size, knob=True)})
+
+
+def color_bundle(size: int = 64, slope: tuple[float, float] = (0.4, -0.3), **changes: object) -> Bundle:
+    """Gray to chroma: a and b are `slope` times how far the gray is from the middle, times the knob `saturation`."""
+    weights = {
+        **shared_weights(),
+        "kernel": np.array(slope, np.float32).reshape(2, 1, 1, 1),
+        "middle": np.float32(0.5),
+        "none": np.float32(128 / 255),
+    }
+    nodes = [
+        *head("conditioning", "x"),
+        helper.make_node("Sub", ["x", "middle"], ["off"]),
+        helper.make_node("Conv", ["off", "kernel"], ["tinted"]),
+        helper.make_node("Mul", ["tinted", "saturation"], ["strong"]),
+        helper.make_node("Add", ["strong", "none"], ["color"]),
+        *tail("color", "chroma"),
+    ]
+    inputs = [picture("conditioning", (size, size, 1)), number("saturation")]
+    described = manifest(
+        size,
+        method="colorize",
+        conditioning="gray",
+        finish="join_chroma",
+        inputs=(
+            Port(name="conditioning", shape=(size, size, 1), dtype="uint8"),
+            Port(name="saturation", shape=(1,), dtype="float32"),
+        ),
+        outputs=(Port(name="chroma", shape=(size, size, 2), dtype="uint8"),),
+        knobs=(Knob(name="saturation", low=0, high=3, default=1),),
+        skeleton=None,
+        skeleton_hash="",
+        **changes,
+    )
+    return made_bundle(
+        described, {"generator.onnx": model(nodes, inputs, [picture("chroma", (size, size, 2))], weights)}
+    )
