@@ -109,7 +109,7 @@ class Show:
         return self.console.desk
 
     def __post_init__(self) -> None:
-        self.watch = Watch(self.faults, time.perf_counter(), self.renew)
+        self.watch = Watch(self.faults, time.perf_counter(), self.renew, 2 / self.options.rate_hz)
         self.looks = LooksInTurn(self.options.look_every_s)
         self.outputs = Outputs(self.sinks, self.faults)
 
