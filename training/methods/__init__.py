@@ -83,9 +83,11 @@ def form(config: TrainingConfig, examples: Any) -> "Form":
     """What the generator of `config.method`, taught with `examples`, is as a bundle."""
     match config.method:
         case "pix2pix":
-            from training.forms import PoseForm
+            from training.forms import PoseForm, RefinedForm
             from training.picture_form import PictureForm
 
+            if config.generator.kind == "refiner":
+                return RefinedForm(examples)
             return PoseForm(examples) if examples.pairs.header.kind == "skeleton" else PictureForm(examples)
         case "next_frame":
             from training.film_form import FilmForm
