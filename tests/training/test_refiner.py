@@ -17,6 +17,7 @@ from tests.training.test_loop import _config
 from training.config import GeneratorConfig, TrainingConfig
 from training.datasets import Examples
 from training.devices import picture_array, picture_tensor
+from training.examples import open_examples
 from training.export import export
 from training.loop import train
 from training.losses import painted_share
@@ -121,6 +122,14 @@ def test_a_refiner_learns_nothing_where_no_room_is_known(tmp_path: Path) -> None
     moving = written_pairs(tmp_path / "pairs", static=False)
     with pytest.raises(ConfigError, match="no room is known"):
         Examples(moving, small())
+
+
+def test_a_refiner_is_for_dancers(pairs: PairSet) -> None:
+    of_pictures = PairSet(
+        pairs.folder, pairs.header.model_copy(update={"kind": "aligned"}), pairs.rows, pairs.landmarks
+    )
+    with pytest.raises(ConfigError, match="repairs a dancer's posed figure"):
+        open_examples(of_pictures, small())
 
 
 def test_a_refiner_takes_no_poses_that_were_made_up(pairs: PairSet) -> None:
