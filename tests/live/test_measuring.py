@@ -8,9 +8,9 @@ import pytest
 
 from engines.bundle import write_bundle
 from engines.errors import Unavailable
+from live.doors import Doors
 from live.flash import BITS, bench_latency, coded, decoded
 from live.overlay import engine_line
-from live.show import Doors
 from live.soak import bench_soak
 from tests.fakes import FakeSource, fake_source, fake_stand_in, fake_tracker
 from tests.fakes_engines import figure_graph, manifest, png, room

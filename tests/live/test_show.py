@@ -19,8 +19,10 @@ from engines.bundle import write_bundle
 from engines.errors import BadInput, EngineError, SourceLost, Unavailable
 from live.config import LiveOptions
 from live.control.encoding import message
+from live.doors import Doors
 from live.gauges import Gauges
-from live.show import Doors, Show, on_stage, perform, play
+from live.loop import play
+from live.show import Show, on_stage, perform
 from tests.fakes import (
     CAMERA_COLOR,
     FailsOnce,
@@ -358,7 +360,8 @@ PERFORM = """
 import sys
 from pathlib import Path
 from live.config import LiveOptions
-from live.show import Doors, perform
+from live.doors import Doors
+from live.show import perform
 from tests.fakes import *
 options = LiveOptions(bundles=(Path(sys.argv[1]),), headless=True, osc=False, source="dancer",
                       record=Path(sys.argv[2]), sheet=Path(sys.argv[3]))
