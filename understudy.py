@@ -200,9 +200,7 @@ def check(args: argparse.Namespace) -> int:
     from engines.measuring import measured_header, table, write_json
 
     rows = check_bundle(open_bundle(args.bundle))
-    table([row for row in rows if row["precision"]], title=f"check {args.bundle}")
-    if absent := [f"{row['backend']} ({row['reason']})" for row in rows if not row["precision"]]:
-        print(f"not on this machine: {'; '.join(absent)}")
+    table(rows, title=f"check {args.bundle}")
     if args.json:
         write_json(args.json, {**measured_header(), "check": rows})
     return 0
@@ -391,20 +389,13 @@ def train(args: argparse.Namespace) -> int:
 
 
 def export(args: argparse.Namespace) -> int:
-    from engines.bundle.writing import check_place
-
-    check_place(args.out)  # before minutes of calibration, not after
+    from training.export import directions
     from training.export import export as exported
 
-    exported(
-        args.run_folder,
-        args.out,
-        name=args.name,
-        int8=not args.no_int8,
-        checkpoint=args.checkpoint,
-        size=args.size,
-        anyway=args.anyway,
-    )
+    for out, side in directions(args.run_folder, args.out):
+        name = args.name if side is None or args.name is None else f"{args.name} {out.name[-6:].replace('_', ' ')}"
+        how = {"int8": not args.no_int8, "checkpoint": args.checkpoint, "size": args.size, "anyway": args.anyway}
+        exported(args.run_folder, out, name=name, side=side, **how)
     return 0
 
 

@@ -64,8 +64,9 @@ class AlignedExamples:
     def conditioning(self, i: int) -> Frame:
         return self._read(i, self.config.shape)[0]
 
-    def frame(self, i: int) -> Frame:
-        return self._read(i, self.config.shape)[1]
+    def beside(self, i: int) -> tuple[Frame, Frame]:
+        """Conditioning and frame: what a preview shows left and right of the generated picture."""
+        return self._read(i, self.config.shape)
 
     def _read(self, i: int, size: Size) -> Pair:
         frame = covering(self.pairs.frame(i), size)

@@ -23,9 +23,7 @@ class Section(BaseModel):
 
 
 class GeneratorConfig(Section):
-    kind: Literal["light", "refiner", "unet", "resnet", "flowing"] = Field(
-        default="light", description="refiner: repairs the posed figure of an atlas instead of painting from bones"
-    )
+    kind: Literal["light", "unet", "resnet", "flowing"] = "light"
     width: int = Field(default=40, ge=4, le=256, description="channels of the widest-resolution level")
     blocks: int = Field(default=2, ge=1, le=16, description="light: blocks at the coarsest level; resnet: all of them")
     downs: int = Field(default=8, ge=2, le=10, description="unet: halvings; 8 as published at 256, 9 at 512")
@@ -33,11 +31,6 @@ class GeneratorConfig(Section):
     norm: Literal["batch", "instance"] = Field(
         default="batch", description="resnet: instance as CycleGAN was published; slow and inexact on stage, so distil"
     )
-
-    @property
-    def channels_in(self) -> int:
-        """A skeleton; for what repairs, the posed figure behind it."""
-        return 7 if self.kind == "refiner" else 3
 
 
 class DiscriminatorConfig(Section):
@@ -74,7 +67,25 @@ class LossesConfig(Section):
     )
     matte: Weight = Field(default=1, description="the matte follows the person mask weakly, or the true matte")
     far_matte: Weight = Field(default=10, description="price of matte far from the person")
-    painting: Weight = Field(default=3, description="refiner: price of painting where the posed figure has a pixel")
+
+
+class StyleConfig(Section):
+    """What cyclegan and fastcut have beside losses.adversarial; cycle, identity and pool are cyclegan's."""
+
+    cycle: Weight = Field(default=10, description="L1 of there and back again")
+    identity: Weight = Field(default=0.5, description="share of cycle: pictures of the other side are left as they are")
+    pool: int = Field(default=50, ge=0, le=1000, description="earlier fakes that a discriminator is shown too")
+    student: GeneratorConfig | None = Field(default=None, description="learns what the generator shows, for the stage")
+    student_rate: float = Field(default=1e-3, gt=0, le=0.1)
+    direction: Literal["a_to_b", "b_to_a"] = Field(default="a_to_b", description="fastcut: its one direction")
+    contrast: Weight = Field(default=10, description="fastcut: a patch knows where in the input it was")
+    contrast_identity: Weight = Field(
+        default=0, description="fastcut: the same for pictures of the other side (CUT: 1)"
+    )
+    patches: int = Field(default=256, ge=8, le=4096)
+    temperature: float = Field(default=0.07, gt=0, le=1)
+    flip_equivariance: bool = True
+    flow: Weight = Field(default=0, description="steadiness: of a moved picture the moved result; one more pass")
 
 
 class AugmentationConfig(Section):
@@ -129,6 +140,7 @@ class RolloutConfig(Section):
 
 class ScheduleConfig(Section):
     steps: int = Field(default=6000, ge=1, description="steps of the whole run; minutes may end it earlier")
+    epochs: int | None = Field(default=None, ge=1, description="instead of steps: times that everything is seen")
     batch: int = Field(default=4, ge=1, le=256)
     learning_rate: float = Field(default=5e-4, gt=0, le=0.1)
     beta1: float = Field(default=0.5, ge=0, lt=1)
@@ -144,6 +156,7 @@ class ScheduleConfig(Section):
 class RunConfig(Section):
     sample_minutes: float = Field(default=3, gt=0)
     checkpoint_minutes: float = Field(default=2, gt=0)
+    checkpoint_epochs: int | None = Field(default=None, ge=1, description="besides: one each so many epochs")
     keep_checkpoints: int = Field(default=2, ge=1)
     log_steps: int = Field(default=10, ge=1)
     sample_rows: int = Field(default=6, ge=1, le=32)
@@ -164,7 +177,7 @@ class TrainingConfig(Section):
     title: str = Field(default="", description="what the bundle is called on stage")
     licence: str = ""
     credits: str = ""
-    method: Literal["pix2pix", "next_frame", "colorize"] = "pix2pix"
+    method: Literal["pix2pix", "next_frame", "colorize", "cyclegan", "fastcut"] = "pix2pix"
     size: int = Field(default=256, ge=32, le=2048, multiple_of=32)
     wide: int | None = Field(
         default=None, ge=32, le=2048, multiple_of=32, description="width where it is not a square; size is the height"
@@ -179,12 +192,22 @@ class TrainingConfig(Section):
     generator: GeneratorConfig = GeneratorConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     losses: LossesConfig = LossesConfig()
+    style: StyleConfig = StyleConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     next_frame: NextFrameConfig = NextFrameConfig()
     rollout: RolloutConfig = RolloutConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     run: RunConfig = RunConfig()
     colorize: ColorizeConfig = ColorizeConfig()
+
+    def steps_for(self, count: int) -> int:
+        """Steps of the whole run, where there are `count` examples to learn from."""
+        if self.schedule.epochs is None:
+            return self.schedule.steps
+        return self.schedule.epochs * self.epoch_steps(count)
+
+    def epoch_steps(self, count: int) -> int:
+        return max(1, count // self.schedule.batch)
 
     @property
     def shape(self) -> tuple[int, int]:

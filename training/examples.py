@@ -19,6 +19,8 @@ LEARNS_FROM: dict[str, tuple[str, ...]] = {
     "next_frame": ("next",),
     "pix2pix": ("skeleton", "aligned"),
     "colorize": ("gray",),
+    "cyclegan": ("unpaired",),
+    "fastcut": ("unpaired",),
 }
 
 
@@ -69,11 +71,6 @@ def open_examples(pairs: PairSet, config: TrainingConfig, hold: bool = True) -> 
             f"method is {config.method!r}, but the pairs in {pairs.folder} are of kind {kind!r}: {told}; it learns "
             f"from pairs of kind {' or '.join(LEARNS_FROM[config.method])}"
         )
-    if config.generator.kind == "refiner" and (config.method, kind) != ("pix2pix", "skeleton"):
-        raise ConfigError(
-            f"generator.kind is 'refiner', which repairs a dancer's posed figure; with method {config.method!r} and "
-            f"pairs of kind {kind!r} ({pairs.folder}) set another kind"
-        )
     match kind:
         case "skeleton":
             from training.datasets import Examples
@@ -91,6 +88,11 @@ def open_examples(pairs: PairSet, config: TrainingConfig, hold: bool = True) -> 
             from training.coloring import GrayExamples
 
             return GrayExamples(pairs, config, hold)
+        case "unpaired":
+            from training.unpaired.examples import UnpairedExamples
+
+            turned = config.method == "fastcut" and config.style.direction == "b_to_a"
+            return UnpairedExamples(pairs, config, hold, side="B" if turned else "A")
     raise ConfigError(f"{pairs.folder}: pairs of kind {kind!r} cannot be learned from yet")
 
 

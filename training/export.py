@@ -26,7 +26,7 @@ from training.config import TrainingConfig
 from training.examples import open_examples
 from training.forms import Form, Preflown, png
 from training.methods import form, method
-from training.pairs.store import open_pairs
+from training.pairs.store import PairSet, open_pairs
 from training.ports import Inputs, Outputs, onnx_graph
 from training.quantization import CALIBRATION_IMAGES, int8_graph, psnr_db
 from training.runs import run_config, run_facts
@@ -52,17 +52,19 @@ def export(
     checkpoint: Which = "best",
     size: Size | None = None,
     anyway: bool = False,
+    side: str | None = None,
 ) -> Bundle:
     """Write a state of `run` as a bundle, proved: on OpenVINO in float32 it equals torch within 1/255.
 
-    `size` (height, width) is that of the stage, where it is not the one of training; generators of whole pictures only.
+    `side` is the one that is looked at, where a run has learned both directions (`directions`). `size` (height, width)
+    is that of the stage, where it is not the one of training; generators of whole pictures only.
     `checkpoint` is the one that did best on held-out pairs, where any was judged at the run's size, or the newest.
     Raises BadInput when the run or its pairs are not there, UnderstudyError when the proof fails: nothing is written.
     A form that must outlast a preflight (a film that goes on) is written `anyway` only where that is asked for.
     """
     console = Console(stderr=True, quiet=not progress)
     run, bundle = Path(run), Path(bundle)
-    trained = _trained(run, checkpoint, size)
+    trained = _trained(run, checkpoint, size, side)
     console.print(f"exporting {run} {trained.told}", highlight=False, soft_wrap=True)
     manifest = _manifest(trained, name or bundle.name)
     if isinstance(trained.form, Preflown):
@@ -124,21 +126,33 @@ def _steps(place: Path) -> int:
     return int(place.name.removeprefix("step-"))
 
 
-def _trained(run: Path, which: Which = "best", size: Size | None = None) -> Trained:
+def directions(run: Path, bundle: Path) -> list[tuple[Path, str | None]]:
+    """The bundles that come out of a run, each with the side it looks at: two of cyclegan, named after `bundle`."""
+    if run_config(run).method != "cyclegan":
+        return [(bundle, None)]
+    return [(bundle.with_name(f"{bundle.name}_a_to_b"), "A"), (bundle.with_name(f"{bundle.name}_b_to_a"), "B")]
+
+
+def _trained(run: Path, which: Which = "best", size: Size | None = None, side: str | None = None) -> Trained:
     config, facts = run_config(run), run_facts(run)
     config = config.model_copy(update={"device": "cpu", "precision": "f32"})
     pairs = open_pairs(Path(facts["pairs"]))
     if size is not None and pairs.header.kind == "skeleton":
         raise BadInput(f"{run}: a dancer performs at the size that was learned, {config.size}; leave --size out")
-    examples = open_examples(pairs, config, hold=False)
+    examples = _opened(pairs, config, side)
     fresh = method(config, examples, torch.device("cpu"))
     place, told = chosen_checkpoint(run, which)
     steps, said = read_checkpoint(place, fresh.networks)
     performer = fresh.performer(examples)  # at the size that was learned, whatever that of the stage
     if size is not None:
         config = config.model_copy(update={"size": size[0], "wide": size[1]})
-        examples = open_examples(pairs, config, hold=False)
+        examples = _opened(pairs, config, side)
     return Trained(config, examples, form(config, examples), performer, steps, float(said["trained_s"]), told)
+
+
+def _opened(pairs: PairSet, config: TrainingConfig, side: str | None) -> Any:
+    examples = open_examples(pairs, config, hold=False)
+    return examples if side is None else examples.seen_from(side)
 
 
 def _manifest(trained: Trained, name: str) -> Manifest:

@@ -19,7 +19,7 @@ from training.checkpoints import best_checkpoint, checkpoints, latest_checkpoint
 from training.config import TrainingConfig
 from training.contenders import Generated
 from training.export import export
-from training.instant_bench import held_out_bundle
+from training.instant_bench import pairs_atlas
 from training.loop import train
 from training.pairs import build_pairs
 from training.pairs.building import pose_tracker
@@ -155,7 +155,7 @@ def untrained_score(pairs: PairSet, config: TrainingConfig, found: Found | None 
     """What a performer cut from the learned part of `pairs` scores where a run is judged; -inf if none can be cut."""
     held_out = pairs.split("validation")
     try:
-        bundle = held_out_bundle(pairs)
+        bundle = pairs_atlas(pairs)
     except (PairsError, VideoError):
         return float("-inf")
     if not len(held_out):

@@ -105,7 +105,8 @@ class _Limits:
 
     @classmethod
     def of(cls, config: TrainingConfig, run: Run, minutes: float | None, steps: int | None) -> "_Limits":
-        steps = config.schedule.steps if steps is None and minutes is None else steps
+        whole = config.steps_for(len(run.examples.train))
+        steps = whole if steps is None and minutes is None else steps
         return cls(steps, None if minutes is None else run.trained_s + minutes * 60)
 
     def share(self, run: Run) -> float:
@@ -189,7 +190,9 @@ class _Watch:
 
     def after_step(self, losses: dict[str, Tensor]) -> None:
         run, every = self._run, self._run.config.run
-        if run.trained_s - self._saved_s >= every.checkpoint_minutes * 60:
+        epochs = every.checkpoint_epochs
+        is_due = epochs is not None and run.step % (epochs * run.config.epoch_steps(len(run.examples.train))) == 0
+        if is_due or run.trained_s - self._saved_s >= every.checkpoint_minutes * 60:
             self._saved_s = run.trained_s
             _checkpoint(run, losses)
         if run.trained_s - self._sampled_s >= every.sample_minutes * 60:

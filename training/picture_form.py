@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from engines.bundle import Port
 from engines.images import Frame
-from training.config import TrainingConfig
+from training.config import GeneratorConfig, TrainingConfig
 from training.devices import picture_tensor
 from training.networks import needed_multiple
 from training.pairs.store import PairSet
@@ -27,7 +27,7 @@ class Pictures(Protocol):
     config: TrainingConfig
 
     def conditioning(self, i: int) -> Frame: ...
-    def frame(self, i: int) -> Frame: ...
+    def beside(self, i: int) -> tuple[Frame, Frame]: ...
 
 
 class Padded(nn.Module):
@@ -56,11 +56,11 @@ class Padded(nn.Module):
 class PictureForm:
     """A picture of the kind that the pairs say, in; the whole picture out."""
 
-    def __init__(self, examples: Pictures, conditioning: str | None = None) -> None:
+    def __init__(self, examples: Pictures, network: GeneratorConfig, conditioning: str | None = None) -> None:
         self._examples = examples
         self._kind = conditioning or examples.pairs.header.conditioning
         self._shape = examples.config.shape
-        self._multiple = needed_multiple(examples.config.generator)
+        self._multiple = needed_multiple(network)
 
     def described(self) -> dict[str, Any]:
         shape = (*self._shape, 3)
@@ -97,4 +97,4 @@ class PictureForm:
         return np.asarray(outputs["image"], np.uint8)
 
     def beside(self, i: int) -> tuple[Frame, Frame]:
-        return self._examples.conditioning(i), self._examples.frame(i)
+        return self._examples.beside(i)

@@ -52,7 +52,7 @@ def planned(
     kept = _kept_by(lambda: learner.step(batch, start, 0.0))
     alone_s = _timed(lambda: learner.step(batch, max(0, start - 1), 0.0), now)
     both_s = _timed(lambda: learner.step(batch, start, 0.0), now)
-    count = steps or (config.schedule.steps if minutes is None else None)
+    count = steps or (config.steps_for(0 if examples is None else len(examples.train)) if minutes is None else None)
     alone = max(alone_s, prepared_s) if start else 0.0
     both = max(both_s, prepared_s)
     if count is None:

@@ -13,14 +13,16 @@ from training.methods import Method
 
 
 def sheet(conditioning: Frame, generated: Frame, real: Frame) -> Frame:
-    """Three (B, H, W, C) stacks as one picture of B rows. Of a skeleton with a posed figure the figure is shown."""
+    """Three (B, H, W, 3 or 1) stacks as one picture of B rows."""
     columns = [np.concatenate(list(stack)) for stack in (conditioning, generated, real)]
-    shown = [np.repeat(c, 3, axis=2) if c.shape[2] == 1 else c[..., 3:6] if c.shape[2] == 7 else c for c in columns]
-    return np.concatenate(shown, axis=1)
+    return np.concatenate([np.repeat(c, 3, axis=2) if c.shape[2] == 1 else c for c in columns], axis=1)
 
 
 def sample_sheet(method: Method, performer: nn.Module, examples: AnyExamples, rows: int) -> Frame:
-    """Two rows in three from held-out pairs, the rest from those that were learned from."""
+    """Two rows in three from held-out pairs, the rest from those that were learned from; or as the method has it."""
+    own = getattr(method, "sheet", None)
+    if own is not None:
+        return np.asarray(own(performer, examples, rows), np.uint8)
     held_out = examples.spread(examples.validation, rows - rows // 3)
     batch = examples.plain(held_out + examples.spread(examples.train, rows - len(held_out)))
     return sheet(batch.conditioning, picture_array(method.picture(performer, batch)), batch.real)

@@ -38,9 +38,9 @@ def _captioned(frame: Frame, lines: int = 1) -> Frame:
 
 def test_pictures_of_a_folder_are_split_four_to_one(tmp_path: Path) -> None:
     sides = gather(_folder(tmp_path / "a", 10), _folder(tmp_path / "b", 15, 50), tmp_path / "out")
-    assert [len(sides.split("A", split)) for split in ("train", "test")] == [8, 2]
-    assert [len(sides.split("B", split)) for split in ("train", "test")] == [12, 3]
-    assert sides.header.titles == ("a", "b")
+    assert [len(sides.indices("A", split)) for split in ("train", "test")] == [8, 2]
+    assert [len(sides.indices("B", split)) for split in ("train", "test")] == [12, 3]
+    assert sides.titles == ("a", "b")
 
 
 def test_a_film_is_split_in_time_and_thinned(tmp_path: Path) -> None:
@@ -49,16 +49,17 @@ def test_a_film_is_split_in_time_and_thinned(tmp_path: Path) -> None:
         film.write(_photo(k))
     film.release()
     sides = gather(tmp_path / "a.avi", _folder(tmp_path / "b", 10, 50), tmp_path / "out", every=4)
-    assert [entry.time_s for entry in sides.split("A", "train")] == pytest.approx([0.4 * k for k in range(8)], abs=0.11)
-    assert {entry.id for entry in sides.split("A", "test")} == {"a_000032", "a_000036"}
+    times = [sides.pairs.rows[i].time_s for i in sides.indices("A", "train")]
+    assert times == pytest.approx([0.4 * k for k in range(8)], abs=0.11)
+    assert sides.names("A", "test") == ["a_000032", "a_000036"]
 
 
 def test_folders_called_train_and_test_say_the_split(tmp_path: Path) -> None:
     for k, (name, count) in enumerate({"trainA": 4, "trainB": 5, "testA": 3, "testB": 2}.items()):
         _folder(tmp_path / "both" / name, count, 100 * k)
     sides = gather(tmp_path / "both", None, tmp_path / "out")
-    assert [len(sides.split("A", split)) for split in ("train", "test")] == [4, 3]
-    assert [len(sides.split("B", split)) for split in ("train", "test")] == [5, 2]
+    assert [len(sides.indices("A", split)) for split in ("train", "test")] == [4, 3]
+    assert [len(sides.indices("B", split)) for split in ("train", "test")] == [5, 2]
 
 
 def test_what_speaks_against_a_picture_is_said_in_the_list(tmp_path: Path) -> None:
@@ -96,8 +97,8 @@ def test_a_line_taken_out_of_the_list_keeps_its_picture(tmp_path: Path) -> None:
     rejects.write_text("A/p00\n# A/p01\nB/p02.png  # I do not like it\n")
     left = open_sides(sides.folder)
     assert left.rejected == {"A/p00", "B/p02"}
-    assert "p00" not in [entry.id for entry in left.split("A", "train")]
-    assert "p01" in [entry.id for entry in left.split("A", "train")]
+    assert "p00" not in left.names("A", "train")
+    assert "p01" in left.names("A", "train")
 
 
 def test_a_list_that_somebody_edited_stays_when_the_sides_are_gathered_again(tmp_path: Path) -> None:
@@ -126,8 +127,7 @@ def test_pictures_are_shrunk_and_never_stretched(tmp_path: Path) -> None:
     place = _folder(tmp_path / "a", 3)
     cv2.imwrite(str(place / "wide.png"), _photo(9, 360, 640))
     sides = gather(place, _folder(tmp_path / "b", 3, 50), tmp_path / "out", size=90)
-    wide = next(entry for entry in sides.split("A", "train") if entry.id == "wide")
-    assert sides.picture("A", wide).shape == (90, 160, 3)
+    assert sides.pairs.frame(sides.pairs.ids.index("A_wide")).shape == (90, 160, 3)
 
 
 def test_a_folder_with_one_picture_is_refused(tmp_path: Path) -> None:

@@ -77,18 +77,25 @@ def method(config: TrainingConfig, examples: AnyExamples | None, device: torch.d
             from training.methods.colorize import Colorize
 
             return Colorize(config, device)
+        case "fastcut":
+            from training.methods.fastcut import FastCUT
+
+            return FastCUT(config, device)
+        case "cyclegan":
+            from training.methods.cyclegan import CycleGAN
+
+            return CycleGAN(config, device)
 
 
 def form(config: TrainingConfig, examples: Any) -> "Form":
     """What the generator of `config.method`, taught with `examples`, is as a bundle."""
     match config.method:
         case "pix2pix":
-            from training.forms import PoseForm, RefinedForm
+            from training.forms import PoseForm
             from training.picture_form import PictureForm
 
-            if config.generator.kind == "refiner":
-                return RefinedForm(examples)
-            return PoseForm(examples) if examples.pairs.header.kind == "skeleton" else PictureForm(examples)
+            dances = examples.pairs.header.kind == "skeleton"
+            return PoseForm(examples) if dances else PictureForm(examples, config.generator)
         case "next_frame":
             from training.film_form import FilmForm
 
@@ -97,3 +104,8 @@ def form(config: TrainingConfig, examples: Any) -> "Form":
             from training.coloring import ColorForm
 
             return ColorForm(examples)
+        case "fastcut" | "cyclegan":
+            from training.picture_form import PictureForm
+
+            student = config.style.student if config.method == "cyclegan" else None
+            return PictureForm(examples, student or config.generator, "frame")

@@ -15,24 +15,14 @@ from engines.images import Frame, resized
 from engines.pictures import picture_files, read_picture
 from engines.progress import Progress, silent
 from engines.take.clip import open_clip
-from training.pairs.store import write_text
+from training.pairs.store import PairsHeader, PairsWriter, Row, Shot, write_pictures, write_text
 from training.unpaired.curation import Glance, balance_warnings, duplicates
 from training.unpaired.sheets import contact_sheet, shown_of, tile
-from training.unpaired.store import (
-    HEADER,
-    LEAST,
-    REJECTED,
-    SIDES,
-    Entry,
-    Side,
-    Sides,
-    SidesHeader,
-    SideSplit,
-    open_sides,
-)
+from training.unpaired.store import LEAST, REJECTED, SIDES, Side, Sides, SideSplit, open_sides
 
 LEAST_SIDE_PX = 32
 EVERY_S = 0.5
+FPS = 25.0
 _NOTHING = np.empty((0, 0, 3), np.uint8)
 TEST_SHARE = 0.2
 SPLIT_NAMES: dict[SideSplit, tuple[str, ...]] = {"train": ("train",), "test": ("test", "val")}
@@ -75,53 +65,50 @@ def gather(
         if out.exists() and any(place.resolve() == out.resolve() for place in places):
             raise BadInput(f"{out}: is one of the sides itself; name another folder with --out")
     titles = (_title(wanted["A"][0]), _title(wanted["B"][0]))
-    entries, marks = {}, []
-    for side in SIDES:
-        entries[side], found = _side(side, wanted[side], out, size, every, progress)
-        marks += found
-    counts = tuple(
-        sum(entry.split == "train" and f"{side}/{entry.id}" not in dict(marks) for entry in entries[side])
-        for side in SIDES
+    shots = tuple(
+        Shot(id=side, source=title, frame_size=(size, size), crop=(0, 0, size))
+        for side, title in zip(SIDES, titles, strict=True)
     )
-    warnings = balance_warnings((counts[0], counts[1]), titles)
-    _write_rejects(out / REJECTED, marks)
-    header = SidesHeader(titles=titles, sides=entries, warnings=tuple(warnings))
-    write_text(out / HEADER, header.model_dump_json(indent=1) + "\n")
-    return open_sides(out)
+    shutil.rmtree(out / "frames", ignore_errors=True)
+    (out / PairsWriter.PART).unlink(missing_ok=True)
+    writer = PairsWriter(out, PairsHeader(kind="unpaired", size=(size, size), fps=FPS, shots=shots))
+    gathered = [_side(side, wanted[side], writer, size, every, progress) for side in SIDES]
+    _write_rejects(out / REJECTED, gathered[0].marks + gathered[1].marks)
+    warnings = balance_warnings((gathered[0].learned, gathered[1].learned), titles)
+    smallest = min(gathered[0].smallest, gathered[1].smallest)
+    header = writer.header.model_copy(update={"size": (smallest, smallest), "warnings": tuple(warnings)})
+    return open_sides(writer.finish(header))
 
 
 def summary(sides: Sides) -> str:
     """Some lines for the terminal."""
     lines = []
-    for side, title in zip(SIDES, sides.header.titles, strict=True):
-        learned, held = len(sides.split(side, "train")), len(sides.split(side, "test"))
+    for side, title in zip(SIDES, sides.titles, strict=True):
+        learned, held = len(sides.indices(side, "train")), len(sides.indices(side, "test"))
         rejected = sum(name.startswith(f"{side}/") for name in sides.rejected)
         lines.append(f"side {side} ({title}): {learned} to learn from, {held} to test on, {rejected} rejected")
-    lines += [f"  ! {warning}" for warning in sides.header.warnings]
+    lines += [f"  ! {warning}" for warning in sides.pairs.header.warnings]
     look = f"look at contact_A.jpg and contact_B.jpg in {sides.folder}, then edit {REJECTED}: a line taken out is kept"
     return "\n".join([*lines, f"  {look}"])
 
 
 def _side(
-    side: Side, places: tuple[Path, ...], out: Path, size: int, every: int | None, progress: Progress
-) -> tuple[tuple[Entry, ...], list[tuple[str, str]]]:
-    """Writes one side; returns its entries and its marks ("A/ID", reason)."""
-    try:
-        shutil.rmtree(out / side, ignore_errors=True)
-        (out / side).mkdir(parents=True)
-    except OSError as error:
-        raise PairsError(f"{out}: cannot be written there ({error.strerror}); choose another folder.") from error
+    side: Side, places: tuple[Path, ...], writer: PairsWriter, size: int, every: int | None, progress: Progress
+) -> "_Gathered":
+    """Writes the pictures of one side and its contact sheet."""
     found: list[Found] = []
     names: list[str] = []
     glances, tiles_of = [], []
+    smallest = size
     for number, one in enumerate(_all_found(places, every)):
         small = _shrunk(one.frame, size)
-        if min(small.shape[:2]) < LEAST_SIDE_PX:
+        smallest = min(smallest, *small.shape[:2])
+        if smallest < LEAST_SIDE_PX:
             raise BadInput(
                 f"{one.origin}: is {small.shape[1]}x{small.shape[0]} pixels; at least {LEAST_SIDE_PX} are needed"
             )
         name = _unused(_name(one.origin), names)
-        _write(out / side / f"{name}.png", small)
+        write_pictures(writer.folder, f"{side}_{name}", small)
         names.append(name)
         found.append(Found(one.origin, _NOTHING, one.time_s, one.split))
         glances.append(Glance.of(small))
@@ -138,13 +125,25 @@ def _side(
         for i, glance in enumerate(glances)
     ]
     shown = shown_of([bool(reason) for reason in reasons])
-    _write_jpeg(out / f"contact_{side}.jpg", contact_sheet([tile(tiles_of[i], names[i], reasons[i]) for i in shown]))
-    splits = _splits(found)
-    entries = tuple(
-        Entry(id=name, origin=one.origin, time_s=one.time_s, split=split)
-        for name, one, split in zip(names, found, splits, strict=True)
+    _write_jpeg(
+        writer.folder / f"contact_{side}.jpg", contact_sheet([tile(tiles_of[i], names[i], reasons[i]) for i in shown])
     )
-    return entries, [(f"{side}/{name}", reason) for name, reason in zip(names, reasons, strict=True) if reason]
+    marks = [(f"{side}/{name}", reason) for name, reason in zip(names, reasons, strict=True) if reason]
+    splits = _splits(found)
+    for number, (name, one, split) in enumerate(zip(names, found, splits, strict=True)):
+        row = Row(id=f"{side}_{name}", source=one.origin, frame=number, time_s=one.time_s, shot=side, split=split)
+        writer.add(row)
+    learned = sum(split == "train" and not reason for split, reason in zip(splits, reasons, strict=True))
+    return _Gathered(marks, learned, smallest)
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    """What was found of one side: its marks ("A/ID", reason), how many are left to learn from, the shortest side."""
+
+    marks: list[tuple[str, str]]
+    learned: int
+    smallest: int
 
 
 def _name(origin: str) -> str:
@@ -234,16 +233,8 @@ def _within(frame: Frame, side: int) -> tuple[int, int]:
     return max(1, round(frame.shape[0] * scale)), max(1, round(frame.shape[1] * scale))
 
 
-def _write(path: Path, frame: Frame) -> None:
-    _write_encoded(path, ".png", frame, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-
-
 def _write_jpeg(path: Path, frame: Frame) -> None:
-    _write_encoded(path, ".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 88])
-
-
-def _write_encoded(path: Path, kind: str, frame: Frame, options: list[int]) -> None:
-    done, data = cv2.imencode(kind, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), options)
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
     assert done
     try:
         path.write_bytes(data.tobytes())

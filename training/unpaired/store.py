@@ -1,96 +1,78 @@
-"""Two sides on disk: what is learned from, and a list of rejects that a person edits.
+"""Two sides on disk: pairs of the kind `unpaired`, whose rows name their side, and a list of rejects for a person.
 
-unpaired.json    the header; written last, so a folder without it is unfinished
-A/ID.png  B/ID.png   RGB, any size, none stretched
+pairs.json, index.jsonl, frames/A_ID.png, frames/B_ID.png    as `training.pairs.store` says
 rejected.txt     one picture a line, with a reason; a line taken out or begun with # keeps its picture
 contact_A.jpg  contact_B.jpg   all pictures, the marked ones framed
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import numpy as np
+from numpy.typing import NDArray
 
 from engines.errors import PairsError
-from engines.images import Frame
-from engines.pictures import read_picture
+from training.pairs.store import PairSet, open_pairs
 
-FORMAT = 1
 Side = Literal["A", "B"]
 SIDES: tuple[Side, ...] = ("A", "B")
 SideSplit = Literal["train", "test"]
-HEADER, REJECTED = "unpaired.json", "rejected.txt"
+REJECTED = "rejected.txt"
 LEAST = 2
 """Pictures that a side needs to learn from: one alone is no style, and nothing could be left to compare with."""
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Entry(_Frozen):
-    """One picture: where it came from, at which second of a film, and what it is for."""
-
-    id: str
-    origin: str
-    time_s: float = 0.0
-    split: SideSplit
-
-
-class SidesHeader(_Frozen):
-    """What a folder of two sides is. `titles` are the names of what was gathered, `warnings` sentences for people."""
-
-    format: int = FORMAT
-    kind: Literal["unpaired"] = "unpaired"
-    titles: tuple[str, str]
-    sides: dict[str, tuple[Entry, ...]]
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Sides:
     """An opened folder of two sides. `rejected` holds "A/ID"; such pictures are in no split."""
 
-    folder: Path
-    header: SidesHeader
+    pairs: PairSet
     rejected: frozenset[str]
 
-    def split(self, side: Side, split: SideSplit) -> list[Entry]:
-        """What is left of a side for learning or for testing, in order."""
-        entries = self.header.sides[side]
-        return [entry for entry in entries if entry.split == split and f"{side}/{entry.id}" not in self.rejected]
+    @property
+    def folder(self) -> Path:
+        return self.pairs.folder
 
-    def picture(self, side: Side, entry: Entry) -> Frame:
-        return read_picture(self.path(side, entry))
+    @property
+    def titles(self) -> tuple[str, str]:
+        """The names of what was gathered."""
+        first, second = (shot.source for shot in self.pairs.header.shots)
+        return first, second
 
-    def path(self, side: Side, entry: Entry) -> Path:
-        return self.folder / side / f"{entry.id}.png"
+    def indices(self, side: Side, split: SideSplit) -> NDArray[np.int64]:
+        """Of the pairs that are left of a side for learning or for testing, in order."""
+        rows = enumerate(self.pairs.rows)
+        left = [i for i, row in rows if (row.shot, row.split) == (side, split) and named(row.id) not in self.rejected]
+        return np.array(left, np.int64)
+
+    def names(self, side: Side, split: SideSplit) -> list[str]:
+        """The same by their names, without the side."""
+        return [self.pairs.ids[i].partition("_")[2] for i in self.indices(side, split)]
 
 
-def open_sides(folder: Path | str) -> Sides:
+def named(id: str) -> str:
+    """The id of a pair as a reject list has it: A/ID."""
+    side, _, name = id.partition("_")
+    return f"{side}/{name}"
+
+
+def open_sides(folder: Path | str | PairSet) -> Sides:
     """The two sides in `folder`, less what was rejected; PairsError says what is missing or too little."""
-    folder = Path(folder)
-    path = folder / HEADER
-    if not path.is_file():
-        raise PairsError(f"{folder}: holds no {HEADER}; `understudy curate A B --out {folder}` makes one.")
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(found, dict) and int(found.get("format", 0)) > FORMAT:
-            raise PairsError(
-                f"{path}: format {found['format']} is newer than this program's {FORMAT}; update understudy."
-            )
-        header = SidesHeader.model_validate(found)
-    except (OSError, ValueError, ValidationError) as error:
-        raise PairsError(f"{path}: no header of two sides ({_first_line(error)}); curate them again.") from None
-    sides = Sides(folder, header, read_rejected(folder / REJECTED, _known(header)))
+    pairs = folder if isinstance(folder, PairSet) else open_pairs(folder)
+    if pairs.header.kind != "unpaired":
+        raise PairsError(
+            f"{pairs.folder}: holds pairs of kind {pairs.header.kind!r}, not two sides; `understudy curate A B` makes "
+            "them."
+        )
+    rejected = read_rejected(pairs.folder / REJECTED, frozenset(named(id) for id in pairs.ids))
+    sides = Sides(pairs, rejected)
     for side in SIDES:
-        left = len(sides.split(side, "train"))
+        left = len(sides.indices(side, "train"))
         if left < LEAST:
             raise PairsError(
-                f"{folder}: side {side} has {left} picture{'' if left == 1 else 's'} left to learn from, at least "
-                f"{LEAST} are needed and some hundreds are good; take lines out of {REJECTED} or add pictures."
+                f"{pairs.folder}: side {side} has {left} picture{'' if left == 1 else 's'} left to learn from, at "
+                f"least {LEAST} are needed and some hundreds are good; take lines out of {REJECTED} or add pictures."
             )
     return sides
 
@@ -111,11 +93,3 @@ def read_rejected(path: Path, known: frozenset[str]) -> frozenset[str]:
             raise PairsError(f"{path}: line {number} rejects {told[0]!r}, and there is no such picture; mend the line.")
         found.add(name)
     return frozenset(found)
-
-
-def _known(header: SidesHeader) -> frozenset[str]:
-    return frozenset(f"{side}/{entry.id}" for side in SIDES for entry in header.sides[side])
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
