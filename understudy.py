@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Command = Callable[[argparse.Namespace], int]
 
+CONFIGS = Path(__file__).parent / "configs/training"
 LEAST_SIDE, MOST_SIDE = 16, 8192
 
 
@@ -240,19 +241,19 @@ def _learn_at_once(args: argparse.Namespace, out: Path, options: "LiveOptions") 
     return 0
 
 
-def _as_wide(
-    config: "TrainingConfig", width: str | int | None, run: Path | None, size: int | None = None
-) -> "TrainingConfig":
-    """The config with the generator `width` channels wide ("auto": measured), or as wide as that of a begun `run`."""
+def _as_wide(config: "TrainingConfig", width: str | int | None, run: Path | None, size: int | None = None) -> int:
+    """Channels of the generator: as `width` says ("auto": measured), or as those of a begun `run`."""
     from training.config import load_config
 
     if width is None:
-        return config
-    from training.widths import widened
-
+        return config.generator.width
     if run is not None and (run / "config.json").is_file():
-        width = load_config(run / "config.json").generator.width
-    return widened(config, width, size)
+        return load_config(run / "config.json").generator.width
+    if width != "auto":
+        return int(width)
+    from training.widths import measured_width
+
+    return measured_width(config, size)
 
 
 def _learn_by_training(args: argparse.Namespace, out: Path, options: "LiveOptions") -> int:
@@ -262,16 +263,22 @@ def _learn_by_training(args: argparse.Namespace, out: Path, options: "LiveOption
     from training.config import load_config
     from training.lesson import learn_beside, lesson
 
-    config = load_config(args.config, args.set)
-    asked = lesson(args.clip, out, config, minutes=args.minutes, size=args.size)
-    asked = replace(asked, config=_as_wide(config, args.width, asked.run, asked.size))
+    # Where the room is known the cut-outs are repaired; where the camera moves the dancer is painted from bones.
+    still, moves = (args.config or CONFIGS / name for name in ("dance.toml", "dance.toml"))
+    asked = lesson(
+        args.clip, out, load_config(still, args.set), load_config(moves, args.set), minutes=args.minutes, size=args.size
+    )
+    if args.width is not None:
+        width = _as_wide(asked.config, args.width, asked.run, asked.size)
+        asked = replace(asked, config=asked.config.as_wide_as(width), moving=asked.moving.as_wide_as(width))
     if args.live:
         from live.learning import learn_live
 
         return learn_live(partial(learn_beside, asked), out, options)
     from training.learning import learn as learned
 
-    learned(asked.clip, out, minutes=asked.minutes, size=asked.size, config=asked.config, work=asked.work)
+    how = {"config": asked.config, "moving": asked.moving, "work": asked.work}
+    learned(asked.clip, out, minutes=asked.minutes, size=asked.size, **how)
     print(f"{out}: learned; more minutes go on from here, and {asked.work} can be deleted when there will be none")
     if args.no_stage:
         return 0
@@ -370,7 +377,8 @@ def _pairs_of_kind(args: argparse.Namespace) -> int:
 def train(args: argparse.Namespace) -> int:
     from training.config import load_config
 
-    config = _as_wide(load_config(args.config, args.set), args.width, args.out if args.resume else None)
+    config = load_config(args.config, args.set)
+    config = config.as_wide_as(_as_wide(config, args.width, args.out if args.resume else None))
     if args.dry_run:
         from training.plan import planned, print_plan
 
@@ -665,9 +673,7 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--live", action="store_true", help="perform at once, and better as it learns")
     one.add_argument("--minutes", type=float, default=25.0, help="of training (25); called again, it goes on")
     one.add_argument("--size", type=int, help="pixels of the performer (the config's; 512 with --instant)")
-    one.add_argument(
-        "--config", type=Path, default=Path(__file__).parent / "configs/training/dance.toml", help="of the training"
-    )
+    one.add_argument("--config", type=Path, help="of the training (dance.toml)")
     one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a config value")
     one.add_argument(
         "--width", type=_width, metavar="N|auto", help="of the generator; auto: what this machine performs"

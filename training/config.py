@@ -214,6 +214,10 @@ class TrainingConfig(Section):
         """(height, width) of what the generator sees and gives."""
         return self.size, self.wide or self.size
 
+    def as_wide_as(self, width: int) -> "TrainingConfig":
+        """The same with a generator of `width` channels."""
+        return self.model_copy(update={"generator": self.generator.model_copy(update={"width": width})})
+
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainingConfig:
     """The config in `path` (TOML, or the config.json of a run) with `overrides` ("losses.l1=30") laid over it.

@@ -42,6 +42,7 @@ def learn(
     minutes: float = 25.0,
     size: int = 256,
     config: TrainingConfig | None = None,
+    moving: TrainingConfig | None = None,
     work: Path | None = None,
     refresh: Callable[[], None] | None = None,
     workers: int = 2,
@@ -52,7 +53,8 @@ def learn(
 ) -> Bundle:
     """Learn the dancer of `clip` for `minutes` of training and write the bundle `out`, proved, with its int8 graph.
 
-    `work` keeps pairs and run (default: OUT.learning beside the bundle) and is gone on with when it is there. Above 256
+    `moving` instead of `config` where the camera moves and no clean room is known. `work` keeps pairs and run (default:
+    OUT.learning beside the bundle) and is gone on with when it is there. Above 256
     pixels the net grows: the first part of the minutes is spent at 256. With `refresh` a float32 bundle is written
     about every minute meanwhile, once it stands better than an untrained performer, and `refresh` is called: a stage
     that plays `out` takes each over whole. Without it Ctrl-C writes what was learned so far before it goes on its way.
@@ -60,11 +62,12 @@ def learn(
     """
     clip, out = Path(clip), Path(out)
     work = out.with_name(f"{out.name}.learning") if work is None else Path(work)
-    run, wanted = work / "run", config or TrainingConfig()
+    run = work / "run"
     console = Console(stderr=True, quiet=not progress and refresh is None)
     told = None if progress else _silent
     looks = tracker or pose_tracker
     pairs = build_pairs([clip], work / "pairs", size=size, workers=workers, progress=told, tracker=looks)
+    wanted = (config if moving is None or _has_room(pairs) else moving) or TrainingConfig()
     show = None if refresh is None else _Refresh(out, pairs, found, console, now, refresh)
     try:
         _train(wanted, pairs, run, size, minutes, sampled=show, progress=progress, found=found)
@@ -85,6 +88,10 @@ def _train(
             staged, going_on = _at(wanted, side, often=sampled is not None), bool(checkpoints(run))
             train(staged, pairs.folder, run, resume=going_on, minutes=until - done, sampled=sampled, **how)
             done = _minutes_done(run)
+
+
+def _has_room(pairs: PairSet) -> bool:
+    return all(shot.static and shot.plate is not None for shot in pairs.header.shots)
 
 
 def _stages(size: int, minutes: float) -> list[tuple[int, float]]:

@@ -15,13 +15,17 @@ SIZES = range(64, 2049, 32)
 
 @dataclass(frozen=True)
 class Lesson:
-    """A clip to be learned for `minutes` of training at `size` pixels into the bundle `out`."""
+    """A clip to be learned for `minutes` of training at `size` pixels into the bundle `out`.
+
+    By `config`, or by `moving` where the clip's camera moves.
+    """
 
     clip: Path
     out: Path
     minutes: float
     size: int
     config: TrainingConfig
+    moving: TrainingConfig
 
     @property
     def work(self) -> Path:
@@ -38,7 +42,15 @@ class Lesson:
         return (self.run / "config.json").is_file()
 
 
-def lesson(clip: Path, out: Path, config: TrainingConfig, *, minutes: float = 25.0, size: int | None = None) -> Lesson:
+def lesson(
+    clip: Path,
+    out: Path,
+    config: TrainingConfig,
+    moving: TrainingConfig | None = None,
+    *,
+    minutes: float = 25.0,
+    size: int | None = None,
+) -> Lesson:
     """What was asked, if it can be done. Raises BadInput and VideoError."""
     size = config.size if size is None else size
     if not (math.isfinite(minutes) and minutes > 0):
@@ -49,7 +61,7 @@ def lesson(clip: Path, out: Path, config: TrainingConfig, *, minutes: float = 25
     if out.exists() and not out.is_dir():
         raise BadInput(f"{out}: is a file; name a folder for the bundle with --out")
     open_clip(clip)
-    asked = Lesson(Path(clip), out, minutes, size, config)
+    asked = Lesson(Path(clip), out, minutes, size, config, moving or config)
     try:
         asked.work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -81,6 +93,7 @@ def learn_beside(asked: Lesson, written: Callable[[], None]) -> None:
         minutes=asked.minutes,
         size=asked.size,
         config=asked.config,
+        moving=asked.moving,
         work=asked.work,
         refresh=written,
         workers=1,

@@ -9,6 +9,7 @@ from engines.measuring import percentiles
 from training.bench_generators import Contender, contender
 from training.config import TrainingConfig
 
+LIVE = ("light", "refiner")  # all but a hundredth of a refiner is a light net of its width
 WIDTHS = (72, 56, 40, 32, 24, 16)
 RATE_HZ = 30.0
 # The tracker has a core of its own, but display, recorder and the room's heat want some of the rest.
@@ -18,19 +19,16 @@ WARM, RUNS = 5, 30
 Measure = Callable[[int], float]
 
 
-def widened(config: TrainingConfig, width: int | str, size: int | None = None) -> TrainingConfig:
-    """`config` with a generator of `width` channels; "auto": the widest that performs at `size` (default: its own).
+def measured_width(config: TrainingConfig, size: int | None = None) -> int:
+    """Channels of the widest live generator that performs at `size` (default: that of `config`), said aloud.
 
-    Raises ConfigError for auto where the generator is not the live one.
+    Raises ConfigError where the generator is not the live one.
     """
-    if width == "auto":
-        if config.generator.kind != "light":
-            raise ConfigError(
-                f"--width auto is for the live generator, not for {config.generator.kind!r}; give a number"
-            )
-        width, took_ms = fitting_width(lambda channels: _p95_ms(_contender(config, channels, size or config.size)))
-        print(f"generator.width={width}: a picture takes {took_ms:.1f} ms of {1000 / RATE_HZ:.0f} here", flush=True)
-    return config.model_copy(update={"generator": config.generator.model_copy(update={"width": width})})
+    if config.generator.kind not in LIVE:
+        raise ConfigError(f"--width auto is for the live generators, not for {config.generator.kind!r}; give a number")
+    width, took_ms = fitting_width(lambda channels: _p95_ms(_contender(config, channels, size or config.size)))
+    print(f"generator.width={width}: a picture takes {took_ms:.1f} ms of {1000 / RATE_HZ:.0f} here", flush=True)
+    return width
 
 
 def fitting_width(p95_ms: Measure, rate_hz: float = RATE_HZ) -> tuple[int, float]:
@@ -44,7 +42,7 @@ def fitting_width(p95_ms: Measure, rate_hz: float = RATE_HZ) -> tuple[int, float
 
 
 def _contender(config: TrainingConfig, width: int, size: int) -> Contender:
-    generator = config.generator.model_copy(update={"width": width})
+    generator = config.generator.model_copy(update={"width": width, "kind": "light"})
     return contender("light", size, generator)
 
 
