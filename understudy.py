@@ -425,6 +425,12 @@ def evaluate(args: argparse.Namespace) -> int:
     from training.pairs.store import open_pairs
 
     kind = open_pairs(args.pairs).header.kind
+    if kind in ("aligned", "unpaired"):
+        from training.picture_evaluation import evaluate_pictures
+
+        how = {"labels": args.labels, "back": args.back, "film": args.film, "json": args.json}
+        evaluate_pictures(args.bundle, args.pairs, split=args.split, **how)
+        return 0
     if kind != "skeleton":
         raise BadInput(f"{args.pairs}: pairs of kind {kind!r} cannot be evaluated yet")
     from training.evaluation import evaluate as evaluated
@@ -784,6 +790,9 @@ def _training_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--split", default="test", choices=("train", "validation", "test"))
     one.add_argument("--json", type=Path)
     one.add_argument("--html", type=Path)
+    one.add_argument("--labels", action="store_true", help="aligned: the truth is label maps, count right pixels")
+    one.add_argument("--back", type=Path, metavar="BUNDLE", help="unpaired: the bundle that leads back, for the cycle")
+    one.add_argument("--film", type=Path, help="aligned, unpaired: also how it flickers on this film")
 
     one = _command(commands, "compare", compare, "train several configs for equal minutes and print one table")
     one.add_argument("configs", type=Path, nargs="+")

@@ -172,6 +172,7 @@ def _manifest(trained: Trained, name: str) -> Manifest:
             "learned_from": f"{len(trained.examples.train)} pairs",
             "trained": f"{trained.steps} steps, {trained.trained_s / 60:.1f} minutes",
             "torch": torch.__version__,
+            **({"side": trained.examples.side} if hasattr(trained.examples, "side") else {}),
         },
         **trained.form.described(),
     )
