@@ -201,7 +201,9 @@ def check(args: argparse.Namespace) -> int:
     from engines.measuring import measured_header, table, write_json
 
     rows = check_bundle(open_bundle(args.bundle))
-    table(rows, title=f"check {args.bundle}")
+    table([row for row in rows if row["precision"]], title=f"check {args.bundle}")
+    if absent := [f"{row['backend']} ({row['reason']})" for row in rows if not row["precision"]]:
+        print(f"not on this machine: {'; '.join(absent)}")
     if args.json:
         write_json(args.json, {**measured_header(), "check": rows})
     return 0
@@ -397,8 +399,11 @@ def train(args: argparse.Namespace) -> int:
 
 
 def export(args: argparse.Namespace) -> int:
+    from engines.bundle.writing import check_place
     from training.export import directions
     from training.export import export as exported
+
+    check_place(args.out)  # before minutes of calibration, not after
 
     for out, side in directions(args.run_folder, args.out):
         name = args.name if side is None or args.name is None else f"{args.name} {out.name[-6:].replace('_', ' ')}"

@@ -11,6 +11,7 @@ import numpy as np
 
 from engines import color
 from engines.bundle import Manifest, Port
+from engines.bundle.manifest import STAGE_KNOBS
 from engines.errors import BundleError
 from engines.images import Frame, Size, covering
 from engines.outlines import Outlines, outlined
@@ -75,7 +76,9 @@ def conditioned(
     `posed` lays the bundle's atlas onto a pose, for the kind `figure`; `outlines` remembers the frame before, for
     `edges`.
     """
-    inputs = _knobs(scene.knobs, manifest)
+    staged = STAGE_KNOBS.get(manifest.conditioning, ())
+    turned = knob_values(scene.knobs, manifest)
+    inputs = {name: np.array([value], np.float32) for name, value in turned.items() if name not in staged}
     port = manifest.input("conditioning")
     if port is None or manifest.conditioning in BLIND:
         return inputs
@@ -101,8 +104,8 @@ def _figure(scene: Scene, manifest: Manifest, channels: int, posed: Posed | None
 
 
 def fed_back(manifest: Manifest) -> tuple[Port, ...]:
-    """The input ports that take the generator's own last picture."""
-    names = ("previous", "conditioning") if manifest.conditioning == "previous" else ("previous",)
+    """The input ports that take the generator's own last picture, or the one before (`before`)."""
+    names = ("previous", "conditioning", "before") if manifest.conditioning == "previous" else ("previous",)
     return tuple(port for port in manifest.inputs if port.name in names)
 
 
@@ -127,11 +130,11 @@ def check_inputs(manifest: Manifest, label: str) -> None:
             raise BundleError(f"{label}: a figure is posed at {manifest.size}; input 'conditioning' is {port.shape}")
 
 
-def _knobs(turned: Mapping[str, float], manifest: Manifest) -> dict[str, np.ndarray]:
+def knob_values(turned: Mapping[str, float], manifest: Manifest) -> dict[str, float]:
     """Every knob's value, within its range; what is no number counts as not turned."""
     values = {}
     for knob in manifest.knobs:
         value = turned.get(knob.name, knob.default)
         value = value if math.isfinite(value) else knob.default
-        values[knob.name] = np.array([min(max(value, knob.low), knob.high)], np.float32)
+        values[knob.name] = min(max(value, knob.low), knob.high)
     return values

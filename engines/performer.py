@@ -6,8 +6,10 @@ from engines.atlas.posing import Poser
 from engines.backends import Engine
 from engines.bundle import Bundle
 from engines.bundle.manifest import FROM_LANDMARKS
-from engines.conditioning import check_inputs, conditioned, fed_back
+from engines.conditioning import check_inputs, conditioned, fed_back, knob_values
 from engines.errors import BundleError
+from engines.film.dreaming import Dream, Playing, Touch
+from engines.film.statistics import FilmLook
 from engines.finish import faded, joined, over, refined
 from engines.images import Frame, Size, covering
 from engines.outlines import Outlines
@@ -40,6 +42,8 @@ class Performer:
         self._outlines = Outlines()  # conditioning thread
         self._inputs: dict[str, np.ndarray] = {}  # of the last tick that had something to look at
         self._shown: Frame | None = None  # engine thread, like the next
+        self._dream = self._dreamed() if self.manifest.conditioning == "previous" else None
+        self._restart = 0
         self._last_output: np.ndarray | None = None
 
     def conditioned(self, scene: Scene) -> dict[str, np.ndarray]:
@@ -59,6 +63,8 @@ class Performer:
 
     def drawn(self, inputs: dict[str, np.ndarray], scene: Scene) -> Drawn:
         """The picture for inputs that `conditioned` gave. Raises `EngineError`."""
+        if self._dream is not None:
+            return Drawn(self._dreaming(self._dream, inputs, scene), None, None, scene.captured_s)
         if not inputs and not self._draws_blindly:
             return self._rest(scene)
         outputs = self.engine({**inputs, **self._feedback(scene)})
@@ -109,6 +115,22 @@ class Performer:
         self._remember(figure.copy() if self._fed_back else None)
         figure = faded(figure, self._presence(scene))
         return over(figure, self._resting, self.manifest.plate_at), figure
+
+    def _dreamed(self) -> Playing:
+        """The film that goes on from the resting picture."""
+        film = FilmLook.from_metrics(self.manifest.metrics)
+        return Playing(Dream(self._square_of(self._resting), film), self.manifest.fps)
+
+    def _dreaming(self, dream: Playing, inputs: dict[str, np.ndarray], scene: Scene) -> Frame:
+        def step(picture: Frame, before: Frame) -> Frame:
+            fed = {port.name: before if port.name == "before" else picture for port in self._fed_back}
+            return np.asarray(self.engine({**inputs, **fed})["image"].copy(), np.uint8)
+
+        if scene.restart != self._restart:
+            self._restart = scene.restart
+            dream.begin()
+        touch = Touch.of(knob_values(scene.knobs, self.manifest), scene.frame, scene.mask)
+        return dream.at(scene.captured_s, step, touch)
 
     def _remember(self, output: np.ndarray | None) -> None:
         self._last_output = output

@@ -16,7 +16,8 @@ class Scene:
 
     `landmarks` are in 0..1 of the bundle's square, smoothed and retargeted; `None` when nobody was ever followed.
     `presence` is 1 while somebody is followed and fades to 0 when nobody is. `frame` is the source picture, `mask` the
-    person in it (H, W) uint8, `previous` a picture to feed back instead of the generator's own last one.
+    person in it (H, W) uint8, `previous` a picture to feed back instead of the generator's own last one. Whenever
+    `restart` has changed, what goes on from its own pictures begins anew.
     """
 
     landmarks: Landmarks | None = None
@@ -25,6 +26,7 @@ class Scene:
     captured_s: float = 0.0
     mask: NDArray[np.uint8] | None = None
     previous: Frame | None = None
+    restart: int = 0
     knobs: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -13,8 +13,9 @@ from engines.images import Frame
 from engines.measuring import measured_header, percentiles, table, write_json
 from live.config import LiveOptions
 from live.gauges import Gauges
+from live.loop import play
 from live.pacing import Tick
-from live.show import Show, on_stage, play
+from live.show import Show, on_stage
 
 WARM_S = 3.0
 """Opening, first inferences and caches are no part of a rate; everything measured before this is thrown away."""

@@ -23,10 +23,12 @@ from engines.errors import EngineError, SourceLost, Unavailable
 from engines.images import Frame
 from engines.measuring import table
 from live.config import LiveOptions
+from live.doors import Doors
+from live.loop import play
 from live.pacing import Tick
 from live.pipeline import StandIn, TracksPeople
 from live.repertoire import playable
-from live.show import Doors, Show, on_stage, play
+from live.show import Show, on_stage
 from live.sinks import Sink
 from live.sinks.recorder import Movie, Recorder
 from live.sources import Captured, Source, SourceSpec

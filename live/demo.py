@@ -35,7 +35,7 @@ def perform_demo(headless: bool, seconds: float | None, record: Path | None, sou
 def planned(
     display: bool, port_fault: str, headless: bool, seconds: float | None, record: Path | None, source: str | None
 ) -> Demo:
-    """The demo for this machine. A busy OSC port is no reason to show nothing; a missing display neither."""
+    """The demo for this machine. A busy OSC port is no reason to go without the page; a missing display neither."""
     given: dict[str, object] = {"headless": headless or not display, "look_every_s": LOOK_S}
     given |= {name: value for name, value in (("seconds", seconds), ("record", record), ("source", source)) if value}
     notes = []
@@ -46,8 +46,7 @@ def planned(
             f"and {given['sheet']}."
         )
     if port_fault:
-        given["osc"] = False
-        notes.append(f"{port_fault} The demo goes on without OSC.")
+        notes.append(f"{port_fault} The demo goes on, and takes the port as soon as it is free; the page works.")
     return Demo(live_options(given=given), tuple(notes))
 
 

@@ -17,10 +17,12 @@ from engines.errors import Unavailable
 from engines.images import Frame
 from engines.measuring import measured_header, percentiles, table, write_json
 from live.config import LiveOptions
+from live.doors import Doors
 from live.gauges import Gauges
+from live.loop import play
 from live.mailbox import Latest
 from live.pacing import Clock, Sleep, Tick
-from live.show import Doors, on_stage, play
+from live.show import on_stage
 from live.sinks import Sink
 from live.sources import Captured, Source, SourceSpec
 

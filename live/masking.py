@@ -9,8 +9,8 @@ from engines.pose.tracker import Tracked
 if TYPE_CHECKING:
     from live.pipeline import TracksPeople
 
-MASKED_KINDS = ("composite",)
-"""Kinds of conditioning for which the person is cut out of the camera's picture."""
+MASKED_KINDS = ("composite", "previous")
+"""Kinds of conditioning that look at the person's silhouette: cut out of the picture, or stirring a dreamed film."""
 
 
 class Masking:

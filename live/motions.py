@@ -27,7 +27,8 @@ def recorded_motion(
 ) -> Motion:
     """Record the landmarks of a source until `seconds` are over, it ends, or Ctrl-C; written to `out` either way.
 
-    Frames with nobody in view are left out; the times say so. Raises `Unavailable` when nobody was ever seen.
+    Frames with nobody in view are left out; the times say so. Raises `Unavailable` when nobody was ever seen, and after
+    Ctrl-C `KeyboardInterrupt`, when the motion is written.
     """
     if not out.parent.is_dir():
         raise BadInput(f"{out}: there is no folder {out.parent} to write into")
@@ -35,20 +36,23 @@ def recorded_motion(
     tracker = opened_tracker()
     print(f"recording {opened.said}; Ctrl-C ends it")
     try:
-        motion = _recorded(opened, tracker, seconds, now)
+        motion, is_interrupted = _recorded(opened, tracker, seconds, now)
     finally:
         tracker.close()
         opened.close()
     motion.save(out)
     print(f"{out}: {len(motion.times)} poses, {motion.duration_s:.1f} s")
+    if is_interrupted:
+        raise KeyboardInterrupt
     return motion
 
 
-def _recorded(source: Source, tracker: TracksPeople, seconds: float | None, now: Clock) -> Motion:
+def _recorded(source: Source, tracker: TracksPeople, seconds: float | None, now: Clock) -> tuple[Motion, bool]:
+    """The motion, and whether Ctrl-C ended it."""
     poses: list[Landmarks] = []
     times: list[float] = []
     size: Size = (0, 0)
-    start_s = now()
+    start_s, is_interrupted = now(), False
     with bar("seconds recorded") as progress:
         try:
             while seconds is None or now() - start_s < seconds:
@@ -63,8 +67,8 @@ def _recorded(source: Source, tracker: TracksPeople, seconds: float | None, now:
                     poses.append(landmarks)
                     times.append(captured.captured_s - start_s)
                 progress(int(now() - start_s), int(seconds or 0))
-        except KeyboardInterrupt:  # the usual way to end a recording; what was danced is kept
-            pass
+        except KeyboardInterrupt:  # what was danced is kept
+            is_interrupted = True
     if not poses:
         raise Unavailable(f"nobody was seen by {source.said}: step into view and record again")
-    return Motion(np.stack(poses), np.array(times) - times[0], size, source.said)
+    return Motion(np.stack(poses), np.array(times) - times[0], size, source.said), is_interrupted

@@ -25,8 +25,9 @@ from live.control.echo import value_of
 from live.control.encoding import message
 from live.control.parameters import TABLE, Control
 from live.gauges import Gauges
+from live.loop import play
 from live.pacing import Tick
-from live.show import Show, on_stage, play
+from live.show import Show, on_stage
 
 ROOT = Path(__file__).parents[1]
 WARM_S = 4.0

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 HINT_S = 8.0
 FIGURES_EVERY_S = 0.25
+LONGEST = 60
+"""Characters of one reason: a window has room for a line."""
+_PASSED = "passed over: "
 HINT = (
     "P panic   B blackout   M mirror   ← → camera / performer   N next performer   F full screen   F1 figures   "
     "H keys   Q quit"
@@ -64,4 +67,18 @@ def _figure_lines(figures: Figures) -> list[str]:
         f"capture to flip {figures.latency_p50_ms:.0f} ms, p95 {figures.latency_p95_ms:.0f} ms   "
         f"dropped {figures.dropped}   " + ("somebody" if figures.presence > 0 else "nobody") + " in view",
     ]
-    return lines + [line for line in (figures.source, figures.performer, figures.engine, figures.recording) if line]
+    engine = engine_line(figures.engine)
+    return lines + [line for line in (figures.source, figures.performer, engine, figures.recording) if line]
+
+
+def engine_line(said: str) -> str:
+    """What it runs on, and in a word what was passed over; `doctor` and `/engine` tell why."""
+    runs_on, _, why = said.partition(": ")
+    reasons = [reason for reason in why.split("; ") if reason]
+    passed = [reason.removeprefix(_PASSED).split()[0].rstrip(":") for reason in reasons if reason.startswith(_PASSED)]
+    kept = [_cut(reason) for reason in reasons if not reason.startswith(_PASSED)]
+    return "; ".join([runs_on, *kept, *([f"not {', '.join(passed)}: see doctor"] if passed else [])])
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

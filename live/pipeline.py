@@ -31,6 +31,11 @@ POSE_KINDS = (*FROM_LANDMARKS, "composite")
 ALONE_S = 1 / 30
 """How often the attract mode moves while no frame comes."""
 
+DREAM_S = 1 / 30
+"""How often a film that goes on by itself is asked for a picture."""
+FRESH_S = 0.5
+"""A silhouette older than this stirs nothing any more."""
+
 NO_FRAME = np.zeros((480, 640, 3), np.uint8)
 NO_FRAME.flags.writeable = False
 
@@ -229,6 +234,8 @@ class Preparing:
         performer = self._stand_in().performer
         if performer.manifest.conditioning in POSE_KINDS:
             return self._step_with_pose(performer)
+        if performer.manifest.conditioning == "previous":
+            return self._step_dreaming(performer)
         return self._step_with_frame(performer)
 
     def close(self) -> None:
@@ -278,6 +285,28 @@ class Preparing:
         seen = Seen(captured, Tracked(None, None, captured.captured_s))
         spent = Spent(conditioning_s=watch.lap())
         self._out.put(Prepared(inputs, scene, spent, seen=seen, controls=controls))
+        return True
+
+    def _step_dreaming(self, performer: Performs) -> bool:
+        """It goes on by the clock; frame and silhouette are there if a camera is, and nothing waits for them."""
+        wait_s = self._taken_s + DREAM_S - time.perf_counter()
+        if wait_s > 0:
+            time.sleep(min(wait_s, PATIENCE_S))
+        self._out.until_taken(UNHURRIED_S)
+        now_s, controls, watch = time.perf_counter(), self._read_controls(), Stopwatch()
+        self._taken_s = max(self._taken_s + DREAM_S, now_s - DREAM_S)
+        captured, seen = self._frames.newest, self._seen.newest
+        frame = captured.value.frame if captured else None
+        mask = seen.value.tracked.mask if seen and now_s - seen.value.captured.captured_s < FRESH_S else None
+        scene = Scene(
+            presence=1.0,
+            frame=flipped(frame) if controls.mirror and frame is not None else frame,
+            captured_s=now_s,
+            mask=flipped(mask) if controls.mirror and mask is not None else mask,
+            restart=controls.dream_reset,
+            knobs=controls.knobs,
+        )
+        self._out.put(Prepared(performer.conditioned(scene), scene, Spent(conditioning_s=watch.lap())))
         return True
 
     def _smoothed(self, inputs: Inputs, controls: Controls, time_s: float) -> Inputs:

@@ -22,7 +22,7 @@ from live.look import flipped
 from live.masking import MASKED_KINDS
 from live.pipeline import POSE_KINDS, FollowsPeople, StandIn, TracksPeople
 from live.repertoire import open_stand_in
-from live.sinks.recorder import Movie
+from live.sinks.recorder import Movie, kind_of
 from live.sources import source_spec
 from live.sources.reels import Moment, Reel, open_reel
 
@@ -42,6 +42,8 @@ class Rendered:
     frames: int
     seconds: float
     """Of the movie."""
+    cut: str = ""
+    """What was left away of the picture, for people."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,12 @@ def render(
     stretched. `side_by_side`: source | skeleton | performer. What was written before Ctrl-C is a movie that plays.
     Raises `BadInput` for what cannot be read or written.
     """
+    kind_of(out)
+    if size and _is_odd(size):
+        raise BadInput(
+            f"a movie of {size[1]}x{size[0]} cannot be written: both sides must be even, for example "
+            f"{size[1] // 2 * 2}x{size[0] // 2 * 2}"
+        )
     reel = _reel(source)
     if out.exists() and out.resolve() == Path(source).resolve():
         raise BadInput(f"{out}: this is the source itself; choose another file to write")
@@ -87,7 +95,7 @@ def render(
             made = _written(out, pictures, reel.fps, size, lambda done: progress(done, total))
     finally:
         stand_in.performer.close()
-    print(f"{out}: {made.frames} frames, {made.seconds:.1f} s")
+    print(f"{out}: {made.frames} frames, {made.seconds:.1f} s{made.cut}")
     return made
 
 
@@ -190,10 +198,12 @@ def _written(
 ) -> Rendered:
     movie: Movie | None = None
     frames, last_s = 0, 0.0
+    shape: Size = (0, 0)
     try:
         for time_s, picture in pictures:
+            shape = size or (picture.shape[0], picture.shape[1])
             if movie is None:
-                movie = Movie(out, size or (picture.shape[0], picture.shape[1]), fps, preset="medium", quality=18)
+                movie = Movie(out, shape, fps, preset="medium", quality=18)
             movie.write(letterboxed(picture, size) if size else picture, time_s)
             frames, last_s = frames + 1, time_s
             progress(frames)
@@ -202,7 +212,12 @@ def _written(
             movie.close()
     if not frames:
         raise VideoError(f"{out}: the source gave no frame, so there is nothing to write")
-    return Rendered(out, frames, last_s + 1 / fps)
+    cut = f", one row or column of {shape[1]}x{shape[0]} left away: a movie has even sides" if _is_odd(shape) else ""
+    return Rendered(out, frames, last_s + 1 / fps, cut)
+
+
+def _is_odd(size: Size) -> bool:
+    return bool(size[0] % 2 or size[1] % 2)
 
 
 def ahead(items: Iterator[T]) -> Iterator[T]:

@@ -142,10 +142,12 @@ class Repertoire:
 
     def __init__(self, paths: Sequence[Path], begin: Callable[[Path], Act], faults: Faults) -> None:
         self._paths, self._begin, self._faults = list(paths), begin, faults
-        self._controls = Controls()
+        self._controls = self._beside = Controls()
         self._coming: Future[Act] | None = None
         self._fresh = Fresh()
         self._called: deque[Path] = deque()
+        self._steps = 0
+        self._named_last: Path | None = None
         self._dismissed: Path | None = None
         self._other_coming: Future[Act] | None = None
         self._leaving: Act | None = None
@@ -162,10 +164,10 @@ class Repertoire:
     def on_stage(self, controls: Controls, now_s: float = 0.0) -> Act:
         """The act to show in this tick. Starts loading when the controls ask for another; never waits."""
         self._call_other(controls)
+        self._hear(controls)
         if self._coming is None:
             self._let_go()
-            wanted = self._wanted(self._controls, controls)
-            self._controls = controls  # what is asked while another one comes on is taken up after that
+            wanted = self._wanted()
             if self._called:
                 self._coming = self._load(self._called.popleft())
             elif wanted and wanted != self.act.path:
@@ -227,8 +229,9 @@ class Repertoire:
             self.other.is_awake = controls.crossfade > 0
         if self._other_coming:
             return
-        named = controls.other != self._controls.other
-        if named or (controls.crossfade > 0 and not self.other and self._controls.crossfade <= 0):
+        before, self._beside = self._beside, controls
+        named = controls.other != before.other
+        if named or (controls.crossfade > 0 and not self.other and before.crossfade <= 0):
             wanted = self._named(controls.other) if controls.other else self._after(1)
             if wanted and not (self.other and self.other.path == wanted):
                 self._other_coming = self._load(wanted)
@@ -237,11 +240,19 @@ class Repertoire:
         """The one so many places after the one on stage."""
         return self._paths[(self._paths.index(self.act.path) + steps) % len(self._paths)]
 
-    def _wanted(self, before: Controls, now: Controls) -> Path | None:
-        """What a control that moved asks for."""
-        if steps := now.next_bundle - before.next_bundle:
-            return self._after(steps)
-        return self._named(now.bundle) if now.bundle != before.bundle else None
+    def _hear(self, controls: Controls) -> None:
+        """Note whom a control that moved asks for, also while another one comes on; a name that nobody has is told."""
+        before, self._controls = self._controls, controls
+        if steps := controls.next_bundle - before.next_bundle:
+            self._steps, self._named_last = self._steps + steps, None
+        if controls.bundle != before.bundle and (named := self._named(controls.bundle)):
+            self._steps, self._named_last = 0, named
+
+    def _wanted(self) -> Path | None:
+        """Whom somebody asked for since the last one came on."""
+        steps, named = self._steps, self._named_last
+        self._steps, self._named_last = 0, None
+        return named or (self._after(steps) if steps else None)
 
     def _named(self, name: str) -> Path | None:
         if name.isdigit() and int(name) < len(self._paths):

@@ -18,7 +18,7 @@ from live.film import Film
 from live.log import FORMAT, HIDDEN, checksum, landmarks_of, mask_of
 from live.pipeline import FollowsPeople, Seen, StandIn
 from live.restaged import RestagedAct, RestagedCamera
-from live.sinks.recorder import Movie
+from live.sinks.recorder import Movie, kind_of
 from live.sources import Captured
 
 Opened = Callable[[Path, LiveOptions], StandIn]
@@ -51,6 +51,8 @@ def replay(
 
     Raises `BadInput` for a log that is damaged, or of a show that looked at a camera that was not recorded.
     """
+    if out:
+        kind_of(out)
     stage = _Stage(log, bundle, opened or _opened, followed or _followed)
     movie: Movie | None = None
     pictures = identical = 0

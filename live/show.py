@@ -7,36 +7,34 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import cv2
 
-from engines.errors import Unavailable
-from engines.images import Frame
 from live.attract import Attract
 from live.choosing import Choosing
-from live.composing import Composer, Voice, backdrop_of
+from live.composing import Composer, backdrop_of
 from live.config import LiveOptions
 from live.control.console import Console
 from live.control.desk import Desk
-from live.control.parameters import Controls
 from live.control.pose_in import PosedFromOutside
 from live.control.shelf import default_folder
 from live.control.signals import DEGRADED, LIVE, NO_SOURCE, PANIC, STARTING
+from live.doors import Doors, Reopened
 from live.gauges import Gauges
 from live.guidance import Guidance
 from live.log import ShowLog
 from live.looks import LooksInTurn
+from live.loop import play
 from live.mailbox import Latest, Post
 from live.masking import Masking
 from live.outputs import Outputs
 from live.overlay import Figures, Overlay
-from live.pacing import Clock, Tick, Ticks
-from live.pipeline import Capturing, FollowsPeople, Performed, Seen, StandIn, Tracking, TracksPeople
-from live.repertoire import Act, Repertoire, open_stand_in, playable
+from live.pipeline import Capturing, Performed, Seen, StandIn, Tracking, TracksPeople
+from live.repertoire import Act, Repertoire
 from live.service import Absent, Watchman, clock_time, hours_of, log_to
 from live.sinks import Sink
 from live.sinks.geometry import Pins
@@ -45,20 +43,18 @@ from live.sinks.recorder import Recorder
 from live.sinks.sending import Tap, sending
 from live.sinks.sheet import Sheet
 from live.sinks.window import Window
-from live.sources import Captured, Source, SourceSpec, open_source, source_spec
+from live.sources import Captured, Source, source_spec
 from live.stages import Faults, Stage
 from live.telemetry import Telemetry
 from live.visitors import PATH as VISITOR
 from live.visitors import Visitors
 from live.watch import Watch
 
-T = TypeVar("T")
-
 SWITCH_INTERVAL_S = 0.001
 """Python's own 5 ms would let a busy thread keep the display waiting for a third of a frame."""
 
 
-def perform(options: LiveOptions, doors: "Doors | None" = None) -> int:
+def perform(options: LiveOptions, doors: Doors | None = None) -> int:
     """Perform until somebody quits, the time is up or the source ends. 0 when it went well.
 
     Raises `UnderstudyError` when it cannot begin, `KeyboardInterrupt` after Ctrl-C, when the recording is finished.
@@ -109,7 +105,7 @@ class Show:
         return self.console.desk
 
     def __post_init__(self) -> None:
-        self.watch = Watch(self.faults, time.perf_counter(), self.renew)
+        self.watch = Watch(self.faults, time.perf_counter(), self.renew, 2 / self.options.rate_hz)
         self.looks = LooksInTurn(self.options.look_every_s)
         self.outputs = Outputs(self.sinks, self.faults)
 
@@ -192,120 +188,11 @@ class Show:
         return recorder.fault or f"recording: {recorder.recorded} pictures, {recorder.dropped} left out"
 
 
-def play(show: Show, now: Clock = time.perf_counter) -> None:
-    """The main thread: one picture a tick, whatever the others do, until `show.stop` or the end."""
-    end_s = now() + show.options.seconds if show.options.seconds else float("inf")
-    last = _Last(now())
-    for tick in Ticks(show.options.rate_hz, now):
-        _take_keys(show, tick)
-        controls = _controls(show, tick)  # once a tick: everything drawn below agrees on it
-        show.looks.heed(controls, show.desk.receive, tick.time_s)
-        if show.visitors:
-            show.visitors.heed(controls, show.repertoire, tick.time_s)
-        act = show.repertoire.on_stage(controls, tick.time_s)
-        act.is_awake = act.is_awake and show.watchman.is_open
-        show.console.take_up(act, act.manifest)
-        looked = _Looked.at(show, act, controls, tick)
-        picture = looked.picture(show.composer, controls, tick, last)
-        if show.desk.darkens():  # asked for while the picture was made: it does not wait for the next one
-            controls = _controls(show, tick)
-            picture = looked.picture(show.composer, controls, tick, last)
-        if show.log:
-            _note(show, show.log, looked, controls, picture, tick, last)
-        if show.visitors and (mirror := show.visitors.picture) is not None and not controls.panic:
-            picture = mirror
-        show.outputs.show(picture, tick)
-        if show.keeper:
-            show.keeper.heed(controls, picture, tick.time_s)
-        last.flipped(tick, now(), looked.performed.value if looked.performed else None, show.gauges)
-        show.watch.look(show.counts(act), tick.time_s)
-        if show.stop.is_set() or show.watchman.restarts or tick.time_s >= end_s or show.source_stage.is_over:
-            return
-
-
-def _controls(show: Show, tick: Tick) -> Controls:
-    """What is asked now; dark while the house is closed."""
-    controls = show.desk.tick(tick.time_s)
-    show.watchman.tick(tick.time_s)
-    return controls if show.watchman.is_open else replace(controls, blackout=1.0)
-
-
-@dataclass(frozen=True)
-class _Looked:
-    """What there is to see in a tick."""
-
-    act: Act
-    performed: Post[Performed] | None
-    others: list[tuple[Act, Post[Performed] | None, float]]
-    captured: Post[Captured] | None
-
-    @classmethod
-    def at(cls, show: Show, act: Act, controls: Controls, tick: Tick) -> "_Looked":
-        beside = show.repertoire.beside(controls, tick.time_s)
-        others = [(other, other.performed.newest, share) for other, share in beside]
-        return cls(act, act.performed.newest, others, show.frames.newest)
-
-    def picture(self, composer: Composer, controls: Controls, tick: Tick, last: "_Last") -> Frame:
-        return composer.picture(
-            self.act.resting,
-            self.performed,
-            self.captured,
-            controls,
-            elapsed_s=tick.time_s - last.tick_s,
-            time_s=tick.time_s,
-            others=[Voice(other.resting, post, share) for other, post, share in self.others],
-        )
-
-
-def _note(
-    show: Show, log: ShowLog, looked: _Looked, controls: Controls, picture: Frame, tick: Tick, last: "_Last"
-) -> None:
-    log.has_visitor = show.visitors is not None and show.visitors.is_here
-    voices = [
-        (looked.act, looked.performed.value if looked.performed else None, 1.0),
-        *((other, post.value if post else None, share) for other, post, share in looked.others),
-    ]
-    captured = looked.captured.value if looked.captured else None
-    log.shown(tick.time_s, tick.time_s - last.tick_s, voices, controls, picture, captured)
-    if log.fault:
-        show.faults.report("log", Unavailable(log.fault))
-
-
-@dataclass
-class _Last:
-    """What the previous tick showed."""
-
-    tick_s: float
-    performed: Performed | None = None
-
-    def flipped(self, tick: Tick, flipped_s: float, performed: Performed | None, gauges: Gauges) -> None:
-        gauges.flipped(flipped_s)
-        if performed is not None and performed is not self.performed:
-            gauges.shown(performed.drawn.captured_s, flipped_s, performed.spent, flipped_s - tick.time_s)
-        self.tick_s, self.performed = tick.time_s, performed
-
-
-def _take_keys(show: Show, tick: Tick) -> None:
-    for key in show.window.keys() if show.window else ():
-        if key in ("q", "escape", "quit"):
-            show.stop.set()
-        elif key == "f" and show.window:
-            show.window.toggle_fullscreen()
-        elif key == "k" and show.window:
-            show.window.pin()
-        elif key == "f1":
-            show.overlay.toggle_figures()
-        elif key == "h":
-            show.overlay.toggle_hint(tick.time_s)
-        else:
-            show.desk.press(key)
-
-
 @contextmanager
 def on_stage(
     options: LiveOptions,
     *,
-    doors: "Doors | None" = None,
+    doors: Doors | None = None,
     gauges: Gauges | None = None,
     sinks: Sequence[Sink] = (),
 ) -> Iterator[Show]:
@@ -326,7 +213,7 @@ def on_stage(
         # Alone, a camera that is plugged in late must be found: the dancer is then only who dances meanwhile.
         wanted = "0" if options.unattended and options.source == "auto" else options.source
         spec = source_spec(wanted, options.loop, options.camera_size, options.camera_fps, options.camera_lock)
-        source: _Reopened[Source] = _Reopened(lambda: doors.source(spec), Absent if options.unattended else None)
+        source: Reopened[Source] = Reopened(lambda: doors.source(spec), Absent if options.unattended else None)
         stack.callback(lambda: source.newest.close())
         console = Console(options, options.initial_controls(source.newest.is_mirror))
         faults = Faults(console.tell)
@@ -417,26 +304,6 @@ def _logged(options: LiveOptions) -> dict[str, Any]:
     return {"threads": threads, "engine": engine, "backdrop": backdrop}
 
 
-class _Reopened(Generic[T]):
-    """Opened once before the show begins, so that its absence is said at once, and anew after each fault."""
-
-    def __init__(self, opened: Callable[[], T], absent: Callable[[Exception], T] | None = None) -> None:
-        self._opened = opened
-        try:
-            self.newest = opened()
-        except Unavailable as error:
-            if absent is None:
-                raise
-            self.newest = absent(error)
-        self._is_taken = False
-
-    def __call__(self) -> T:
-        if self._is_taken:
-            self.newest = self._opened()
-        self._is_taken = True
-        return self.newest
-
-
 def _kept_s(options: LiveOptions) -> float:
     """Remembering costs a tenth of a core, which two cores have not to spare beside tracker and engine."""
     from engines.machine import cores
@@ -475,45 +342,6 @@ def _add_sinks(show: Show, stack: ExitStack, more: Sequence[Sink]) -> None:
     show.sinks.append(show.window)  # last, so that what is measured at its flip is all there is
     for sink in show.sinks:
         stack.callback(sink.close)
-
-
-def _stand_in(path: Path, options: LiveOptions) -> StandIn:
-    from engines.machine import cores
-
-    threads = options.threads or max(1, cores() - 1)  # one core is the tracker's
-    return open_stand_in(path, options, threads)
-
-
-def _tracker(options: LiveOptions) -> TracksPeople:
-    from engines.pose.model import pose_model
-    from engines.pose.tracker import Tracker
-
-    return Tracker(pose_model(options.pose_model))
-
-
-def _masking_tracker(options: LiveOptions) -> TracksPeople:
-    from engines.pose.model import pose_model
-    from engines.pose.tracker import Tracker
-
-    return Tracker(pose_model(options.pose_model), masks=True)
-
-
-def _follower(stand_in: StandIn) -> FollowsPeople:
-    from engines.pose.follow import Follower
-
-    return Follower(stand_in.performer.manifest.proportions)
-
-
-@dataclass(frozen=True)
-class Doors:
-    """How what a show needs is opened; tests and chaos put others in their place."""
-
-    source: Callable[[SourceSpec], Source] = open_source
-    stand_in: Callable[[Path, LiveOptions], StandIn] = _stand_in
-    tracker: Callable[[LiveOptions], TracksPeople] = _tracker
-    follower: Callable[[StandIn], FollowsPeople] = _follower
-    playable: Callable[[LiveOptions], list[Path]] = playable
-    masking_tracker: Callable[[LiveOptions], TracksPeople] = _masking_tracker
 
 
 @contextmanager

@@ -12,9 +12,11 @@ from engines.errors import Unavailable
 from engines.images import Frame
 from engines.measuring import measured_header, table, write_json
 from live.config import LiveOptions
+from live.doors import Doors
 from live.gauges import Gauges
+from live.loop import play
 from live.pacing import Tick
-from live.show import Doors, on_stage, play
+from live.show import on_stage
 
 WARM_S = 20.0
 """Until caches, rings and pools have their size; what is kept of the past (30 s) fills afterwards, and is added."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from engines.errors import UnderstudyError
+from engines.errors import BadInput, ConfigError, Unavailable, UnderstudyError
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Faults:
             return dict(self._now)
 
     def report(self, part: str, error: Exception) -> None:
-        """Logged with its traceback the first time; afterwards shown, and told when it begins again."""
+        """Logged the first time, with its traceback where that tells more; shown; told when it begins again."""
         sentence = str(error) if isinstance(error, UnderstudyError) else f"{type(error).__name__}: {error}"
         with self._lock:
             begins = self._now.get(part) != sentence
@@ -65,7 +65,8 @@ class Faults:
             self._logged.add((part, sentence))
             self.count += begins
         if is_new:
-            log.error("%s: %s", part, sentence, exc_info=error)
+            is_plain = isinstance(error, BadInput | ConfigError | Unavailable)
+            log.error("%s: %s", part, sentence, exc_info=None if is_plain else error)
         if begins:
             self._tell(part, sentence)
 

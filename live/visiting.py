@@ -7,11 +7,12 @@ from pathlib import Path
 
 from engines.pose.tracker import Tracker
 from live.config import LiveOptions
+from live.doors import Doors
 from live.leading import COUNTDOWN_S, Leading
 from live.look import flipped
 from live.pacing import Clock, Tick
 from live.pipeline import StandIn, TimedEngine, TracksPeople
-from live.show import Doors, perform
+from live.show import perform
 from live.sinks.window import Window
 from live.sources import Source, source_spec
 from live.visitor import FORGET_S, FPS, NAME, Visit

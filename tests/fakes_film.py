@@ -7,8 +7,12 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from onnx import helper
 
+from engines.bundle import Bundle, Graph, Knob, Manifest, Port, made_bundle
+from engines.film.statistics import FilmLook
 from engines.images import Frame, Size
+from tests.fakes_engines import head, model, picture, png, shared_weights, tail
 
 CLOCK = Fraction(1, 90_000)
 
@@ -37,8 +41,8 @@ def written(path: Path, frames: Sequence[Frame], fps: int = 10, times: Sequence[
         stream.pix_fmt, stream.options = "yuv420p", {"crf": "8", "preset": "veryfast"}
         if times is not None:
             stream.codec_context.time_base = CLOCK
-        for k, picture in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        for k, shown in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(shown), format="rgb24")
             if times is not None:
                 frame.pts, frame.time_base = round(times[k] / CLOCK), CLOCK
             file.mux(stream.encode(frame))
@@ -63,3 +67,46 @@ def with_sound(path: Path, film: Path, seconds: float) -> Path:
             file.mux(audio.encode(frame))
         file.mux(audio.encode())
     return path
+
+
+def drift_bundle(film: Sequence[Frame], shift: int = 2, fps: float = 10.0, **knobs: float) -> Bundle:
+    """A performer that moves its last picture `shift` pixels right, around the edge, and begins with the film's last.
+
+    It looks at the picture before as well, and gives it no say.
+    """
+    height, width = film[0].shape[:2]
+    shape = (height, width, 3)
+    nodes = [
+        *head("conditioning", "x"),
+        *head("before", "b"),
+        helper.make_node("Slice", ["x", "left", "right", "across"], ["late"]),
+        helper.make_node("Slice", ["x", "zero", "left", "across"], ["early"]),
+        helper.make_node("Concat", ["late", "early"], ["moved"], axis=3),
+        helper.make_node("Mul", ["b", "nothing"], ["unheard"]),
+        helper.make_node("Add", ["moved", "unheard"], ["next"]),
+        *tail("next", "image"),
+    ]
+    weights = {
+        **shared_weights(),
+        "left": np.array([width - shift], np.int64),
+        "right": np.array([width], np.int64),
+        "zero": np.array([0], np.int64),
+        "across": np.array([3], np.int64),
+        "nothing": np.float32(0),
+    }
+    graph = model(nodes, [picture("conditioning", shape), picture("before", shape)], [picture("image", shape)], weights)
+    changes = float(np.mean([np.abs(a.astype(int) - b).mean() for a, b in zip(film[1:], film[:-1], strict=True)]))
+    described = Manifest(
+        name="drift",
+        method="next_frame",
+        conditioning="previous",
+        size=(height, width),
+        inputs=tuple(Port(name=name, shape=shape, dtype="uint8") for name in ("conditioning", "before")),
+        outputs=(Port(name="image", shape=shape, dtype="uint8"),),
+        finish="none",
+        fps=fps,
+        knobs=tuple(Knob(name=name, default=knobs.get(name, 0.0)) for name in ("inject", "disturb", "stir", "guard")),
+        graphs=(Graph(file="generator.onnx", precision="f32"),),
+        metrics=FilmLook.of(film, changes).metrics(),
+    )
+    return made_bundle(described, {"generator.onnx": graph, "plate.png": png(film[-1])})

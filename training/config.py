@@ -23,7 +23,9 @@ class Section(BaseModel):
 
 
 class GeneratorConfig(Section):
-    kind: Literal["light", "unet", "resnet", "flowing"] = "light"
+    kind: Literal["light", "refiner", "unet", "resnet", "flowing"] = Field(
+        default="light", description="refiner: repairs the posed figure of an atlas instead of painting from bones"
+    )
     width: int = Field(default=40, ge=4, le=256, description="channels of the widest-resolution level")
     blocks: int = Field(default=2, ge=1, le=16, description="light: blocks at the coarsest level; resnet: all of them")
     downs: int = Field(default=8, ge=2, le=10, description="unet: halvings; 8 as published at 256, 9 at 512")
@@ -31,6 +33,11 @@ class GeneratorConfig(Section):
     norm: Literal["batch", "instance"] = Field(
         default="batch", description="resnet: instance as CycleGAN was published; slow and inexact on stage, so distil"
     )
+
+    @property
+    def channels_in(self) -> int:
+        """A skeleton; for what repairs, the posed figure behind it."""
+        return 7 if self.kind == "refiner" else 3
 
 
 class DiscriminatorConfig(Section):
@@ -67,6 +74,7 @@ class LossesConfig(Section):
     )
     matte: Weight = Field(default=1, description="the matte follows the person mask weakly, or the true matte")
     far_matte: Weight = Field(default=10, description="price of matte far from the person")
+    painting: Weight = Field(default=3, description="refiner: price of painting where the posed figure has a pixel")
 
 
 class StyleConfig(Section):

@@ -33,6 +33,7 @@ from training.augmentation import (
 from training.config import TrainingConfig
 from training.examples import spread
 from training.pairs.store import PairSet, Shot
+from training.posing import PosedFigures
 from training.regions import far_from, loss_weights
 from training.rollouts import Led
 from training.tallies import are_neighbors
@@ -43,13 +44,17 @@ _NONE = np.empty((0, 2), np.int64)
 
 @dataclass(frozen=True)
 class Example:
-    """One pair at training size. `plate` is the room behind the square, `figure` the true RGBA where it is known."""
+    """One pair at training size. `plate` is the room behind the square, `figure` the true RGBA where it is known.
+
+    `pair` is its number, None where it was made of several.
+    """
 
     landmarks: Landmarks
     frame: Frame
     mask: Gray
     plate: Frame | None
     figure: Frame | None
+    pair: int | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,7 @@ class Examples:
             raise ConfigError(
                 f"schedule.batch is {config.schedule.batch}, but losses.temporal wants neighbors in twos: make it even"
             )
+        self.posed = _posed_figures(pairs, config, self.figure)
         self._learned = frozenset(int(i) for i in self.train)
         self._plates = {shot.id: self._plate_square(shot) for shot in pairs.header.shots} if self.figure else {}
         self._true_alpha = self.figure and pairs.header.true_alpha
@@ -146,7 +152,7 @@ class Examples:
             [
                 _Made(
                     example,
-                    self.conditioning(example.landmarks),
+                    self.conditioning(example.landmarks, pair=example.pair),
                     loss_weights(example.landmarks, example.mask, self.config.losses),
                     self._crops(example.landmarks, count, rng),
                     earlier=tuple(self.conditioning(before) for before in self._before(int(i))),
@@ -156,15 +162,17 @@ class Examples:
         )
 
     def plain_conditioning(self, indices: Sequence[int]) -> NDArray[np.uint8]:
-        """(B, S, S, 3): only what the generator looks at, which needs no picture read."""
-        return np.stack([self.conditioning(self.pairs.landmarks[i]) for i in indices])
+        """(B, S, S, 3 or 7): only what the generator looks at, which needs no picture read."""
+        return np.stack([self.conditioning(self.pairs.landmarks[i], pair=int(i)) for i in indices])
 
     def plain_led(self, indices: Sequence[int]) -> Led | None:
         """What came before these pairs; None where the generator does not look at its last picture."""
         return self._led([tuple(self.conditioning(before) for before in self._before(int(i))) for i in indices])
 
-    def conditioning(self, landmarks: Landmarks, width: float = 1.0) -> Frame:
-        return drawn_skeleton(landmarks, (self.config.size, self.config.size), self.style, width)
+    def conditioning(self, landmarks: Landmarks, width: float = 1.0, pair: int | None = None) -> Frame:
+        """The skeleton; before the posed figure for a refiner, drawn from keys far from the pair it is compared to."""
+        drawn = drawn_skeleton(landmarks, (self.config.size, self.config.size), self.style, width)
+        return drawn if self.posed is None else np.concatenate([drawn, self.posed.posed(landmarks, pair)], axis=2)
 
     def spread(self, indices: NDArray[np.int64], count: int) -> list[int]:
         return spread(indices, count)
@@ -183,7 +191,7 @@ class Examples:
         plate = self.plate_of(i)
         assert plate is not None
         frame = laid_over(premultiplied(figure), plate)
-        return Example(self.pairs.landmarks[i], frame, figure[..., 3], plate, figure)
+        return Example(self.pairs.landmarks[i], frame, figure[..., 3], plate, figure, i)
 
     def _nth(self, position: int) -> int:
         epoch, place = divmod(position, len(self.train))
@@ -203,6 +211,7 @@ class Examples:
             mask=resized(self.pairs.mask(i), size),
             plate=self.plate_of(i),
             figure=None,
+            pair=i,
         )
 
     def _recombined_examples(self) -> list[Example]:
@@ -263,11 +272,12 @@ class Examples:
         weight = loss_weights(example.landmarks, example.mask, self.config.losses)
         shaken = None
         if self.config.losses.consistency:
-            shaken = self.conditioning(trembling(fed, config.jitter, rng), width)
+            shaken = self.conditioning(trembling(fed, config.jitter, rng), width, example.pair)
         moved = [landmarks if change is None else moved_landmarks(landmarks, change) for landmarks in before]
         earlier = tuple(self.conditioning(fed_landmarks(one, config, rng), width) for one in moved)
         weight = weight if care is None else weight * care
-        return _Made(example, self.conditioning(fed, width), weight, _NONE, shaken, earlier)
+        seen = self.conditioning(fed, width, example.pair)
+        return _Made(example, seen, weight, _NONE, shaken, earlier)
 
     def _before(self, i: int) -> list[Landmarks]:
         """The poses just before pair `i`, as many as are danced before it is learned from; the last one last."""
@@ -327,7 +337,7 @@ def random_batch(config: TrainingConfig, figure: bool) -> Batch:
     corners = rng.integers(0, size - crop_side(config) + 1, (config.discriminator.crops, 2))
     which = np.arange(config.discriminator.crops) % count
     return Batch(
-        conditioning=pictures(3),
+        conditioning=pictures(config.generator.channels_in),
         real=pictures(3),
         mask=pictures(1)[..., 0],
         weight=np.ones((count, size, size), np.float32),
@@ -335,7 +345,7 @@ def random_batch(config: TrainingConfig, figure: bool) -> Batch:
         plate=pictures(3) if figure else None,
         figure=None,
         crops=np.column_stack([which, corners]).astype(np.int64),
-        shaken=pictures(3) if config.losses.consistency else None,
+        shaken=pictures(config.generator.channels_in) if config.losses.consistency else None,
         led=_random_led(config, rng),
     )
 
@@ -359,20 +369,20 @@ def _moved(example: Example, change: Change) -> tuple[Example, NDArray[np.float3
         figure = warped(premultiplied(example.figure), change, border=cv2.BORDER_CONSTANT)
         alpha = figure[..., 3]
         frame = laid_over(figure, example.plate)
-        moved = Example(landmarks, frame, alpha, example.plate, unpremultiplied(figure))
+        moved = Example(landmarks, frame, alpha, example.plate, unpremultiplied(figure), example.pair)
         return moved, np.ones(alpha.shape, np.float32)
     frame = warped(example.frame, change, border=cv2.BORDER_REPLICATE)
     mask = warped(example.mask, change, border=cv2.BORDER_CONSTANT)
     inside = warped(np.full_like(example.mask, 255), change, border=cv2.BORDER_CONSTANT) > 250
     if example.plate is None:
-        return Example(landmarks, frame, mask, None, None), inside.astype(np.float32)
+        return Example(landmarks, frame, mask, None, None, example.pair), inside.astype(np.float32)
     reach = round(mask.shape[0] * 0.012) | 1
     ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     around = cv2.dilate(mask, ball)
     soft = cv2.blur(around, (reach, reach)).astype(np.float32)[..., None] / 255
     laid = (frame * soft + example.plate * (1 - soft)).round().astype(np.uint8)
     seam = (cv2.dilate(around, ball) > 8) & (mask < 160)
-    return Example(landmarks, laid, mask, example.plate, None), (~seam).astype(np.float32)
+    return Example(landmarks, laid, mask, example.plate, None, example.pair), (~seam).astype(np.float32)
 
 
 def _learns_figure(pairs: PairSet, config: TrainingConfig) -> bool:
@@ -382,6 +392,27 @@ def _learns_figure(pairs: PairSet, config: TrainingConfig) -> bool:
             f"output is 'figure', but no shot in {pairs.folder} has a still camera and a plate; set output='image'"
         )
     return config.output != "image" and bool(held) and (config.output == "figure" or all(held))
+
+
+def _posed_figures(pairs: PairSet, config: TrainingConfig, figure: bool) -> PosedFigures | None:
+    if config.generator.kind != "refiner":
+        return None
+    if not figure:
+        raise ConfigError(
+            f"generator.kind is 'refiner', which gives a figure, but no room is known behind the dancer in "
+            f"{pairs.folder}; film with a camera that stands still, or set generator.kind='light'"
+        )
+    if config.rollout.steps:
+        raise ConfigError(
+            f"rollout.steps is {config.rollout.steps}, but a refiner looks at a posed figure, not at its last picture; "
+            "set it to 0, or generator.kind='light'"
+        )
+    if config.augmentation.recombined:
+        raise ConfigError(
+            f"augmentation.recombined is {config.augmentation.recombined:g}, but a refiner learns from filmed poses "
+            "only: a made one is an atlas's figure already; set it to 0"
+        )
+    return PosedFigures(pairs, config.size)
 
 
 def _has_plate(shot: Shot) -> bool:

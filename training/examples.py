@@ -71,6 +71,11 @@ def open_examples(pairs: PairSet, config: TrainingConfig, hold: bool = True) -> 
             f"method is {config.method!r}, but the pairs in {pairs.folder} are of kind {kind!r}: {told}; it learns "
             f"from pairs of kind {' or '.join(LEARNS_FROM[config.method])}"
         )
+    if config.generator.kind == "refiner" and (config.method, kind) != ("pix2pix", "skeleton"):
+        raise ConfigError(
+            f"generator.kind is 'refiner', which repairs a dancer's posed figure; with method {config.method!r} and "
+            f"pairs of kind {kind!r} ({pairs.folder}) set another kind"
+        )
     match kind:
         case "skeleton":
             from training.datasets import Examples

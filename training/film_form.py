@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from engines.bundle import Knob, Port
 from engines.errors import UnderstudyError
+from engines.film.dreaming import Dream, Touch
 from engines.film.liveness import Liveness, Watcher, liveness
 from engines.film.motion import changes_of
-from engines.film.statistics import FilmLook, guarded
-from engines.film.stirring import stirred
+from engines.film.statistics import FilmLook
 from engines.images import Frame
 from training import metrics
 from training.devices import picture_tensor
@@ -111,12 +111,14 @@ class FilmForm:
     def _lived(self, generator: nn.Module, steps: int) -> Liveness:
         config, watcher = self._examples.config, Watcher()
         before, frame = self._examples.start()
-        rng = np.random.default_rng(config.seed)
+        dream = Dream(frame, self._look, before, config.seed, undying=True)
+        touch = Touch(stir=config.next_frame.stir, guard=config.next_frame.guard)
+
+        def step(picture: Frame, last: Frame) -> Frame:
+            return self.longhand(generator, {"before": last, "conditioning": picture})["image"].astype(np.uint8)
+
         for _ in range(steps):
-            frame = guarded(frame, self._look, config.next_frame.guard)
-            fed = {"before": before, "conditioning": stirred(frame, config.next_frame.stir, rng)}
-            before, frame = frame, self.longhand(generator, fed)["image"].astype(np.uint8)
-            watcher.add(frame)
+            watcher.add(dream.step(step, touch))
         return liveness(self._examples.watched(), watcher.pictures)
 
     def _one_step(self, generator: nn.Module) -> tuple[float, float]:

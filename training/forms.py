@@ -7,15 +7,21 @@ from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from engines.atlas.packing import packed
 from engines.bundle import Port
+from engines.finish import refined
 from engines.images import Frame, resized
 from engines.pose.skeleton import style_hash
 from training.datasets import Examples
+from training.devices import picture_tensor
+from training.networks.light import FACTOR
+from training.networks.refiner import CHANNELS_IN, REACH, Refiner
 from training.pairs.store import Shot
-from training.ports import Inputs, Outputs, Recurrent, longhand, ported
+from training.ports import Inputs, Outputs, PortedRefiner, Recurrent, longhand, ported
 from training.tallies import are_neighbors
 
 
@@ -119,6 +125,63 @@ class PoseForm:
     def beside(self, i: int) -> tuple[Frame, Frame]:
         example = self._examples[i]
         return self._examples.conditioning(example.landmarks), example.frame
+
+
+class RefinedForm:
+    """A dancer whose atlas is posed and then repaired: skeleton and posed figure in, what is to be done to it out."""
+
+    def __init__(self, examples: Examples) -> None:
+        assert examples.posed is not None
+        self._examples, self._pose, self._atlas = examples, PoseForm(examples), examples.posed.atlas
+        self._scale = REACH * examples.config.size / 127
+
+    def described(self) -> dict[str, Any]:
+        size = self._examples.config.size
+        outputs = {"displacement": 2, "gate": 1, "paint": 3, "matte": 1}
+        return {
+            **self._pose.described(),
+            "conditioning": "figure",
+            "inputs": (Port(name="conditioning", shape=(size, size, CHANNELS_IN), dtype="uint8"),),
+            "outputs": tuple(self._port(name, channels) for name, channels in outputs.items()),
+            "finish": "refine",
+        }
+
+    def files(self) -> dict[str, bytes]:
+        return {**self._pose.files(), **packed(self._atlas)}
+
+    def ported(self, generator: nn.Module) -> nn.Module:
+        assert isinstance(generator, Refiner)
+        return PortedRefiner(generator, self._scale)
+
+    def inputs(self, i: int) -> Inputs:
+        return {"conditioning": self._examples.conditioning(self._examples.pairs.landmarks[i], pair=i)}
+
+    def longhand(self, generator: nn.Module, inputs: Inputs) -> dict[str, NDArray[np.int64]]:
+        assert isinstance(generator, Refiner)
+        with torch.no_grad():
+            said = generator.repairs(picture_tensor(inputs["conditioning"][None], torch.device("cpu")))
+        displacement, gate, paint, matte = (part[0].numpy().astype(np.float64).transpose(1, 2, 0) for part in said)
+        levels = {
+            "displacement": displacement / self._scale + 128,
+            "gate": gate * 255,
+            "paint": (paint + 1) * 127.5,
+            "matte": matte * 255,
+        }
+        return {name: np.clip(np.rint(value), 0, 255).astype(np.int64) for name, value in levels.items()}
+
+    def seen(self, outputs: Outputs, i: int) -> Frame:
+        plate = self._examples.plate_of(i)
+        assert plate is not None
+        return _over(refined(outputs, self.inputs(i)["conditioning"][..., 3:], self._scale), plate)
+
+    def beside(self, i: int) -> tuple[Frame, Frame]:
+        return np.ascontiguousarray(self.inputs(i)["conditioning"][..., 3:6]), self._examples[i].frame
+
+    def _port(self, name: str, channels: int) -> Port:
+        size = self._examples.config.size
+        if name == "displacement":
+            return Port(name=name, shape=(size // FACTOR, size // FACTOR, 2), dtype="uint8", scale=self._scale)
+        return Port(name=name, shape=(size, size, channels), dtype="uint8")
 
 
 def _over(figure: Frame, plate: Frame) -> Frame:

@@ -11,20 +11,19 @@ from typing import Any
 import cv2
 import numpy as np
 
-from engines.atlas.cutting import KEYS, cut_atlas, spread
-from engines.atlas.learning import Room, bundled, learned_atlas, proportions, worth
+from engines.atlas.cutting import KEYS
+from engines.atlas.learning import Room, bundled, learned_atlas, proportions
 from engines.atlas.posing import Poser
 from engines.backends import open_engine
 from engines.bundle import Bundle, made_bundle
-from engines.errors import PairsError
 from engines.measuring import measured_header, table, write_json
 from engines.performer import Performer
 from engines.progress import bar
 from engines.scene import Scene
 from training.evaluation import evaluate
-from training.metrics import gradient_energy, person
 from training.pairs import build_pairs
 from training.pairs.store import PairSet, open_pairs
+from training.posing import pairs_atlas
 
 
 def bench_instant(
@@ -51,7 +50,7 @@ def bench_instant(
     performer.close()
     with tempfile.TemporaryDirectory() as folder:
         found = open_pairs(pairs) if pairs is not None else build_pairs([clip], Path(folder) / "pairs", size=size)
-        held_out = pairs_atlas(found)
+        held_out = held_out_bundle(found)
         posing = posing_ms(held_out, found)
         judged = evaluate(held_out, found, limit=limit, say=False)["splits"]["test"]
     figures = {
@@ -71,23 +70,12 @@ def bench_instant(
     return figures
 
 
-def pairs_atlas(pairs: PairSet, keys: int = KEYS) -> Bundle:
+def held_out_bundle(pairs: PairSet, keys: int = KEYS) -> Bundle:
     """An atlas bundle, in memory, of the training split of one shot of `pairs`."""
-    shot = pairs.main_shot
-    learned = [int(i) for i in pairs.split("train") if pairs.rows[i].shot == shot.id]
-    if not learned:
-        raise PairsError(f"{pairs.folder}: the training split of its main shot holds no pairs; build them again.")
-    landmarks = pairs.landmarks[learned]
-    sharpness = [gradient_energy(pairs.frame(i), person(pairs.mask(i))) for i in learned]
-    plate, behind = pairs.plate(shot), pairs.plate_square(shot)
-
-    def source(k: int) -> Any:
-        return pairs.frame(learned[k]), pairs.mask(learned[k]), behind
-
-    chosen = spread(landmarks, worth(np.array(sharpness, np.float32)), keys)
-    atlas = cut_atlas(source, landmarks, chosen, pairs.header.size[0])
+    atlas, learned = pairs_atlas(pairs, keys=keys)
+    plate, shot = pairs.plate(pairs.main_shot), pairs.main_shot
     room = None if plate is None else Room(plate, shot.plate_at)
-    body = pairs.header.proportions or proportions(landmarks)
+    body = pairs.header.proportions or proportions(pairs.landmarks[learned])
     return made_bundle(*bundled(atlas, name="held_out", room=room, proportions=body, fps=pairs.header.fps))
 
 

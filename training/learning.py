@@ -19,7 +19,7 @@ from training.checkpoints import best_checkpoint, checkpoints, latest_checkpoint
 from training.config import TrainingConfig
 from training.contenders import Generated
 from training.export import export
-from training.instant_bench import pairs_atlas
+from training.instant_bench import held_out_bundle
 from training.loop import train
 from training.pairs import build_pairs
 from training.pairs.building import pose_tracker
@@ -162,7 +162,7 @@ def untrained_score(pairs: PairSet, config: TrainingConfig, found: Found | None 
     """What a performer cut from the learned part of `pairs` scores where a run is judged; -inf if none can be cut."""
     held_out = pairs.split("validation")
     try:
-        bundle = pairs_atlas(pairs)
+        bundle = held_out_bundle(pairs)
     except (PairsError, VideoError):
         return float("-inf")
     if not len(held_out):

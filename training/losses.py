@@ -97,6 +97,15 @@ def matte_gap(matte: Tensor, mask: Tensor, far: Tensor) -> Tensor:
     return lacking + spilt
 
 
+def painted_share(gate: Tensor, conditioning: Tensor) -> Tensor:
+    """How much of the posed figure (behind the skeleton, alpha last) is painted over: 0 where the gate is open.
+
+    Without a price on it L1 alone shuts the gate and paints a blur.
+    """
+    posed = (conditioning[:, 6:] + 1) / 2
+    return ((1 - gate) * posed).mean() / shared_mean(posed.mean()).clamp_min(1e-3)
+
+
 def gradient_penalty(judge: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
     """R1 (Mescheder et al. 2018, section 4.1): squared gradient of the *mean* score of each real crop.
 

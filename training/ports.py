@@ -17,6 +17,7 @@ from engines.bundle.lint import check_graph_lint
 from engines.images import Frame
 from training.devices import picture_tensor
 from training.networks.light import Light, PortedLight
+from training.networks.refiner import Refiner
 
 OPSET = 17
 Inputs = Mapping[str, np.ndarray]
@@ -60,6 +61,23 @@ def _packed(raw: Tensor) -> Tensor:
 def ported(generator: nn.Module) -> nn.Module:
     """`generator` between its ports, in the form that engines run fastest."""
     return PortedLight(generator) if isinstance(generator, Light) else Ported(generator)
+
+
+class PortedRefiner(nn.Module):
+    """A refiner between its ports: (H, W, 7) uint8 to displacement, gate, paint and matte, all in levels.
+
+    A displacement is stored about 128, in steps of `scale` pixels.
+    """
+
+    def __init__(self, refiner: Refiner, scale: float) -> None:
+        super().__init__()
+        self.refiner, self.scale = refiner, scale
+
+    def forward(self, conditioning: Tensor) -> tuple[Tensor, ...]:
+        pictures = conditioning.to(torch.float32).permute(2, 0, 1).unsqueeze(0) / 127.5 - 1
+        said = self.refiner.repairs(pictures)
+        levels = (said.displacement / self.scale + 128, said.gate * 255, (said.paint + 1) * 127.5, said.matte * 255)
+        return tuple(level[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8) for level in levels)
 
 
 def longhand(generator: nn.Module, conditioning: Frame, previous: Frame | None = None) -> NDArray[np.int64]:

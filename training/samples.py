@@ -13,9 +13,10 @@ from training.methods import Method
 
 
 def sheet(conditioning: Frame, generated: Frame, real: Frame) -> Frame:
-    """Three (B, H, W, 3 or 1) stacks as one picture of B rows."""
+    """Three (B, H, W, C) stacks as one picture of B rows. Of a skeleton with a posed figure the figure is shown."""
     columns = [np.concatenate(list(stack)) for stack in (conditioning, generated, real)]
-    return np.concatenate([np.repeat(c, 3, axis=2) if c.shape[2] == 1 else c for c in columns], axis=1)
+    shown = [np.repeat(c, 3, axis=2) if c.shape[2] == 1 else c[..., 3:6] if c.shape[2] == 7 else c for c in columns]
+    return np.concatenate(shown, axis=1)
 
 
 def sample_sheet(method: Method, performer: nn.Module, examples: AnyExamples, rows: int) -> Frame:

@@ -62,11 +62,14 @@ class Poser:
         """Forget what was played, as when somebody else steps in."""
         self._playing = []
 
-    def posed(self, landmarks: Landmarks) -> NDArray[np.uint8]:
-        """(S, S, 4) straight RGBA: the dancer of the atlas in the pose of `landmarks` (33, 4) in the square."""
+    def posed(self, landmarks: Landmarks, without: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
+        """(S, S, 4) straight RGBA: the dancer of the atlas in the pose of `landmarks` (33, 4) in the square.
+
+        `without` (K,) bars keys from being taken, unless it bars all of them.
+        """
         size = self.atlas.size
         target = figure_of(landmarks, size)
-        self._choose(target)
+        self._choose(target, None if without is None or without.all() else without)
         self._order = _reordered(self._order, _depths(target))
         canvas = np.zeros((size, size, 4), np.uint8)
         for number in self._order:
@@ -93,7 +96,7 @@ class Poser:
         cut: Cut | None = self.atlas.keys[key].cuts[number]
         return None if cut is None else warped(cut, PARTS[number], self._figures[key], target, self.atlas.size)
 
-    def _choose(self, target: Figure) -> None:
+    def _choose(self, target: Figure, without: NDArray[np.bool_] | None) -> None:
         units = np.array([target.unit], np.float32)
         torso = None
         chosen = []
@@ -104,6 +107,8 @@ class Poser:
             )
             if torso is not None:
                 cost = cost + EVEN * _squared(self._vectors[TORSO] - self._vectors[TORSO][torso])
+            if without is not None:
+                cost = np.where(without, np.inf, cost)
             chosen.append(_kept_or_changed(self._playing[limb] if self._playing else None, np.asarray(cost)))
             torso = chosen[TORSO].key
         self._playing = chosen

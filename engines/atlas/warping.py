@@ -15,6 +15,7 @@ from engines.pose.landmarks import Joint
 
 CELL = 16
 STRETCH = 1.4  # a bone is drawn at most this much longer or shorter than it was
+WIDENED, NARROWED = 1.25, 1.6  # a trunk at most this much: a profile is no front, but a front can turn away
 _CORNERS = [int(corner) for corner in CORNERS]
 
 
@@ -102,7 +103,7 @@ def _unfolded(first: Bone, second: Bone, own: Transform, other: Transform, targe
     a = _direction(target.spots[first.end, :2] - target.spots[first.start, :2])[0]
     b = _direction(target.spots[second.end, :2] - target.spots[second.start, :2])[0]
     turned = float(np.sum(own[0] * other[0]) / max(np.linalg.norm(own[0]) * np.linalg.norm(other[0]), 1e-6))
-    return float(np.clip(a @ b + 0.6, 0, 1) * np.clip(2 * turned, 0, 1))
+    return float(np.clip(a @ b + 0.6, 0, 1) * np.clip(3 * turned - 1.5, 0, 1))
 
 
 def _direction(vector: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
@@ -135,7 +136,13 @@ def trunk_transform(key: Figure, target: Figure) -> Transform:
     hold = 0.06 * float((a**2).sum()) + 1e-2
     holding = hold * (key.unit / target.unit) * turn.T
     matrix = np.linalg.solve(a.T @ a + hold * np.eye(2, dtype=np.float32), a.T @ b + holding).T.astype(np.float32)
-    return _transform(matrix, center, origin)
+    return _transform(_bounded(matrix, key.unit / target.unit), center, origin)
+
+
+def _bounded(matrix: NDArray[np.float32], ratio: float) -> NDArray[np.float32]:
+    """The matrix without more stretch in any direction than a trunk bears."""
+    left, stretches, right = np.linalg.svd(matrix)
+    return np.asarray(left @ np.diag(np.clip(stretches, ratio / WIDENED, ratio * NARROWED)) @ right, np.float32)
 
 
 def _turn(here: NDArray[np.float32], there: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -30,12 +30,7 @@ def write_bundle(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -
     bundle or the new one whole. A folder that holds anything but a bundle is never replaced. Raises `BundleError`.
     """
     bundle = made_bundle(manifest, files)
-    _check_replaceable(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise BundleError(f"{folder.parent} cannot be written to: {error.strerror or error}") from error
+    made = _beside(folder)
     try:
         made.chmod(0o755)  # mkdtemp makes it private, a bundle is to be carried around
         for name, data in bundle.files.items():
@@ -47,6 +42,21 @@ def write_bundle(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return open_bundle(folder)
+
+
+def check_place(folder: Path) -> None:
+    """Whether a bundle can be written to `folder`, asked before the work is done. Raises `BundleError`."""
+    _beside(folder).rmdir()
+
+
+def _beside(folder: Path) -> Path:
+    """A new empty folder where the bundle is completed."""
+    _check_replaceable(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise BundleError(f"{folder.parent} cannot be written to: {error.strerror or error}") from error
 
 
 def _check_replaceable(folder: Path) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engines.errors import BadInput, VideoError
 from engines.images import Frame, Size
 from engines.pose.landmarks import COUNT, Landmarks
+from engines.pose.quiet import native_logs_silenced
 from engines.pose.tracker import Tracker
 from engines.progress import Progress, silent
 
@@ -150,7 +151,8 @@ def extracted_motion(video: Path, progress: Progress = silent, tracker: Tracker 
 
 def _frames(video: Path) -> Iterator[tuple[Frame, float, int, int]]:
     """RGB frames with their time, their number from 1 and how many there are said to be."""
-    capture = cv2.VideoCapture(str(video))
+    with native_logs_silenced():
+        capture = cv2.VideoCapture(str(video))
     try:
         fps = capture.get(cv2.CAP_PROP_FPS)
         if not capture.isOpened() or not fps > 0:

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# What MediaPipe, absl and TensorFlow Lite write past Python, straight to file descriptor 2.
-NATIVE_LINE = re.compile(rb"^([WIE]\d{4} |INFO: |WARNING: )")
+# What MediaPipe, absl, TensorFlow Lite, ALSA and FFmpeg write past Python, straight to file descriptor 2.
+NATIVE_LINE = re.compile(rb"^([WIE]\d{4} |INFO: |WARNING: |ALSA lib |\[[\w,.#:/ -]+ @ 0x[0-9a-f]+\] )")
 
 _one_at_a_time = threading.Lock()
 

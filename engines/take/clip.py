@@ -10,6 +10,7 @@ import numpy as np
 
 from engines.errors import VideoError
 from engines.images import Frame, Size
+from engines.pose.quiet import native_logs_silenced
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,10 @@ def open_clip(path: Path | str) -> VideoClip:
     path = Path(path)
     if not path.is_file():
         raise VideoError(f"{path}: there is no such video file.")
-    capture = cv2.VideoCapture(str(path))
-    try:
+    with native_logs_silenced():  # FFmpeg has its own words for what is told below
+        capture = cv2.VideoCapture(str(path))
         ok, frame = capture.read() if capture.isOpened() else (False, None)
+    try:
         if not ok or frame is None:
             raise VideoError(
                 f"{path}: no picture can be read from it; is it a video? Try to convert it to H.264 in .mp4."

@@ -330,6 +330,13 @@ class Controls:
         "trigger", "/snapshot", 0, "keep this picture as a PNG, with its alpha where there is one", keys={"s": 1}
     )
     keep: int = _control("trigger", "/record/keep", 0, "keep the last seconds as a movie", keys={"r": 1})
+    dream_reset: int = _control(
+        "trigger",
+        "/dream/reset",
+        0,
+        "a film that goes on by itself begins anew from where the real one ended",
+        keys={"d": 1},
+    )
     tempo: float = _control(
         "slider",
         "/tempo",

@@ -48,6 +48,14 @@ KINDS: Mapping[str, _Kind] = {
 }
 
 
+def kind_of(path: Path) -> _Kind:
+    """How a movie of this name is written. Raises `BadInput` for a suffix that is none of a movie."""
+    kind = KINDS.get(path.suffix.lower())
+    if kind is None:
+        raise BadInput(f"{path}: a movie ends in {', '.join(KINDS)}; choose another name")
+    return kind
+
+
 def has_alpha(path: Path) -> bool:
     """Whether a movie of this name keeps the figure's alpha."""
     return path.suffix.lower() in (".mov", ".webm")
@@ -59,7 +67,7 @@ class Movie:
     def __init__(self, path: Path, size: Size, fps: float, preset: str = "veryfast", quality: int = 20) -> None:
         self.path = path
         self.size = size[0] // 2 * 2, size[1] // 2 * 2  # 4:2:0 has half as many colors along each axis
-        self._kind = KINDS.get(path.suffix.lower(), KINDS[".mp4"])
+        self._kind = kind_of(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             options = {"movflags": "+faststart"} if self._kind.format == "mp4" else {}
@@ -119,6 +127,7 @@ class Recorder:
         self._start_s = self._due_s = 0.0
         self.recorded = self.dropped = 0
         self.fault: str | None = None
+        kind_of(path)
         _check_writable(path)
 
     def show(self, picture: Frame, tick: Tick) -> None:

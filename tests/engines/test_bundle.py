@@ -14,6 +14,7 @@ from onnx import helper
 
 from engines.bundle import FORMAT, Graph, Knob, Manifest, Port, find_bundles, made_bundle, open_bundle, write_bundle
 from engines.bundle.graphs import check_graph, outlined
+from engines.bundle.writing import check_place
 from engines.errors import BundleError
 from tests.fakes_engines import (
     figure_bundle,
@@ -381,3 +382,11 @@ def test_a_manifest_survives_its_own_json() -> None:
         made_by={"run": "abc"},
     )
     assert Manifest.model_validate_json(made.model_dump_json()) == made
+
+
+def test_a_place_where_no_bundle_can_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    check_place(tmp_path / "new" / "ember")
+    assert not any((tmp_path / "new").iterdir())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BundleError, match="cannot be written"):
+        check_place(tmp_path / "file" / "ember")

@@ -7,8 +7,8 @@ import pytest
 from engines.bundle import open_bundle, write_bundle
 from live.chaos import FAULTS, Outcome, chaos
 from live.config import LiveOptions
+from live.doors import Doors
 from live.pipeline import StandIn
-from live.show import Doors
 from tests.fakes import FakeSource, fake_tracker, stand_in
 from tests.fakes_engines import figure_graph, manifest, png, room
 

@@ -8,8 +8,10 @@ import pytest
 
 from engines.bundle import write_bundle
 from live.config import LiveOptions
+from live.doors import Doors
+from live.loop import play
 from live.pipeline import StandIn
-from live.show import Doors, Show, on_stage, play
+from live.show import Show, on_stage
 from tests.fakes import FakeSink, fake_source, fake_stand_in, fake_tracker
 from tests.fakes_engines import figure_graph, manifest, png, room
 

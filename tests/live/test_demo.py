@@ -32,7 +32,8 @@ def test_headless_on_request_needs_no_excuse() -> None:
     assert demo.notes == ()
 
 
-def test_a_busy_port_is_said_and_the_demo_goes_on_without_osc() -> None:
+def test_a_busy_port_is_said_and_the_demo_goes_on_with_all_else() -> None:
     demo = planned(True, "Port 7400 is busy.", False, None, None, None)
-    assert not demo.options.osc
+    assert demo.options.osc
+    assert demo.options.page
     assert "7400" in demo.notes[0]

@@ -13,13 +13,13 @@ from engines.errors import VideoError
 from engines.pose.tracker import Tracked
 from live.config import LiveOptions
 from live.control.parameters import Controls
+from live.doors import Doors
 from live.fresh import LOOK_S, Fresh, stamp_of
 from live.gauges import Gauges
 from live.learning import Learner, atlas_of, learn_live
 from live.mailbox import Latest
 from live.pipeline import Seen
 from live.repertoire import Act, Repertoire
-from live.show import Doors
 from live.sources import Captured
 from live.stages import Faults
 from tests.fakes import stand_in

@@ -8,8 +8,9 @@ import pytest
 
 from engines.bundle import write_bundle
 from engines.errors import Unavailable
+from live.doors import Doors
 from live.flash import BITS, bench_latency, coded, decoded
-from live.show import Doors
+from live.overlay import engine_line
 from live.soak import bench_soak
 from tests.fakes import FakeSource, fake_source, fake_stand_in, fake_tracker
 from tests.fakes_engines import figure_graph, manifest, png, room
@@ -57,3 +58,12 @@ def test_a_soak_reports_memory_threads_and_tails(bundle: Path) -> None:
     figures = bench_soak(bundle=bundle, minutes=0.1, doors=DOORS, warm_s=1.0)
     assert len(figures["rss_mib"]) == len(figures["threads"]) == len(figures["latency_p99_ms"]) == 2
     assert figures["threads"][1] <= figures["threads"][0]
+
+
+def test_the_overlay_names_what_was_passed_over_and_leaves_the_reasons_to_doctor() -> None:
+    said = (
+        "openvino int8 on CPU: int8 graph present; passed over: rtx cannot be used: NVIDIA's driver is not "
+        "installed, or too old for this CUDA runtime; a better one is being built: 20%"
+    )
+    line = engine_line(said)
+    assert line == "openvino int8 on CPU; int8 graph present; a better one is being built: 20%; not rtx: see doctor"

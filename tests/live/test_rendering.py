@@ -143,3 +143,28 @@ def test_a_recording_in_which_nobody_was_seen_is_refused(clip: Path, tmp_path: P
     with pytest.raises(Unavailable, match="nobody was seen"):
         recorded_motion(str(clip), tmp_path / "m.npz", opened_tracker=Nobody)
     assert not (tmp_path / "m.npz").exists()
+
+
+def test_a_name_that_is_none_of_a_movie_is_refused_before_anything_is_done(
+    bundle: Path, clip: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match=r"\.mp4, \.mov, \.webm"):
+        render(bundle, str(clip), tmp_path / "out.avi")
+    assert not (tmp_path / "out.avi").exists()
+
+
+def test_an_odd_size_is_refused_with_the_next_even_one(bundle: Path, clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="640x480"):
+        render(bundle, str(clip), tmp_path / "out.mp4", size=(481, 641))
+
+
+def test_a_motion_that_is_interrupted_is_written_and_said_to_be(clip: Path, tmp_path: Path) -> None:
+    class Interrupted(FakeTracker):
+        def track(self, frame: Frame, time_s: float) -> Tracked:
+            if frame.mean() > 60:
+                raise KeyboardInterrupt
+            return super().track(frame, time_s)
+
+    with pytest.raises(KeyboardInterrupt):
+        recorded_motion(str(clip), tmp_path / "dance.npz", opened_tracker=Interrupted)
+    assert len(Motion.load(tmp_path / "dance.npz").times) >= 2

@@ -15,10 +15,12 @@ import pytest
 from engines.bundle import open_bundle, write_bundle
 from engines.errors import BadInput, ConfigError, EngineError
 from live.config import LiveOptions, live_options
+from live.doors import Doors
 from live.film import Film, Filming, film_of
+from live.loop import play
 from live.pipeline import StandIn
 from live.replay import replay
-from live.show import Doors, Show, on_stage, play
+from live.show import Show, on_stage
 from live.sources import Captured
 from tests.fakes import FakeSink, FakeSource, fake_tracker, stand_in
 from tests.fakes_engines import figure_graph, manifest, png, room

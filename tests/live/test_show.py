@@ -19,8 +19,10 @@ from engines.bundle import write_bundle
 from engines.errors import BadInput, EngineError, SourceLost, Unavailable
 from live.config import LiveOptions
 from live.control.encoding import message
+from live.doors import Doors
 from live.gauges import Gauges
-from live.show import Doors, Show, on_stage, perform, play
+from live.loop import play
+from live.show import Show, on_stage, perform
 from tests.fakes import (
     CAMERA_COLOR,
     FailsOnce,
@@ -258,6 +260,28 @@ def test_a_performer_is_chosen_by_name_or_number(bundles: tuple[Path, ...], aske
         assert show.repertoire.act.path.name == comes
 
 
+def test_a_name_that_nobody_has_does_not_take_the_place_of_one_that_was_asked_for(bundles: tuple[Path, ...]) -> None:
+    release, sink, calls = threading.Event(), FakeSink(), iter((("frost", False), ("moss", False), ("nobody", True)))
+
+    def opened(path: Path, _options: LiveOptions) -> Any:
+        if path.name == "frost":
+            release.wait(5)
+        return stand_in()
+
+    with staged(bundles, sink, stand_in=opened) as show:
+
+        def turn(sink: FakeSink) -> bool:
+            if len(sink.pictures) % 10 == 5 and (call := next(calls, None)):
+                show.desk.set(bundle=call[0])
+                if call[1]:
+                    threading.Timer(0.2, release.set).start()
+            return show.repertoire.act.path.name == "moss"
+
+        sink.until = turn
+        play(show)
+        assert show.repertoire.act.path.name == "moss"
+
+
 def test_a_performer_that_does_not_open_leaves_the_one_on_stage(bundles: tuple[Path, ...]) -> None:
     def opened(path: Path, _options: LiveOptions) -> Any:
         if path.name == "frost":
@@ -336,7 +360,8 @@ PERFORM = """
 import sys
 from pathlib import Path
 from live.config import LiveOptions
-from live.show import Doors, perform
+from live.doors import Doors
+from live.show import perform
 from tests.fakes import *
 options = LiveOptions(bundles=(Path(sys.argv[1]),), headless=True, osc=False, source="dancer",
                       record=Path(sys.argv[2]), sheet=Path(sys.argv[3]))

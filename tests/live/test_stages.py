@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engines.errors import SourceLost
+from engines.errors import BadInput, SourceLost
 from live.stages import Faults, Over, Stage
 from live.watch import Watch
 
@@ -113,9 +113,9 @@ def _looks(counts: dict[str, int], faults: Faults) -> Watch:
 
 def test_a_part_that_hangs_is_told() -> None:
     faults = Faults()
-    watch = _looks({}, faults)
-    for time_s in range(10):
-        watch.look([("source", time_s), ("engine", min(time_s, 2))], float(time_s))
+    watch = Watch(faults, 0.0)
+    for tenth in range(100):
+        watch.look([("source", tenth), ("engine", min(tenth, 20))], tenth / 10)
     assert list(faults.now) == ["engine (silent)"]
 
 
@@ -124,6 +124,36 @@ def test_a_part_may_take_its_time_to_begin() -> None:
     watch = Watch(faults, 0.0)
     watch.look([("tracker", 0)], 10.0)
     assert faults.now == {}
+
+
+def test_a_part_that_always_took_its_time_is_given_it() -> None:
+    faults, renewed = Faults(), []
+    watch = Watch(faults, 0.0, renewed.append)
+    for tenth in range(600):  # a picture a second, then nothing for five
+        watch.look([("engine", min(tenth, 540) // 10 + 1)], tenth / 10)
+    assert faults.now == {}
+    assert renewed == []
+    for tenth in range(600, 850):
+        watch.look([("engine", 55)], tenth / 10)
+    assert list(faults.now) == ["engine (silent)"]
+    assert renewed == ["engine"]
+
+
+def test_nobody_is_blamed_while_the_machine_serves_nobody() -> None:
+    faults = Faults()
+    watch = Watch(faults, 0.0, longest_s=1 / 30)
+    for look in range(20):  # the display loop itself comes round once in a second and a half
+        watch.look([("engine", 1)], 1.5 * look)
+    assert faults.now == {}
+    for look in range(240):
+        watch.look([("engine", 1)], 30 + look / 60)
+    assert list(faults.now) == ["engine (silent)"]
+
+
+def test_what_is_a_plain_sentence_is_logged_without_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    Faults().report("repertoire", BadInput("no performer is called 'x'"))
+    assert caplog.text.count("no performer") == 1
+    assert "Traceback" not in caplog.text
 
 
 def test_only_the_first_silent_part_is_told() -> None:

@@ -7,7 +7,7 @@ from engines.backends import open_engine
 from engines.performer import Performer
 from engines.scene import Scene
 from tests.fakes_training import written_pairs
-from training.instant_bench import pairs_atlas, posing_ms
+from training.instant_bench import held_out_bundle, posing_ms
 from training.pairs.store import PairSet
 
 
@@ -17,7 +17,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> PairSet:
 
 
 def test_the_keys_come_from_the_training_split_alone(pairs: PairSet) -> None:
-    atlas = pairs_atlas(pairs).atlas
+    atlas = held_out_bundle(pairs).atlas
     assert atlas is not None
     learned = pairs.landmarks[pairs.split("train")]
     for key in atlas.keys:
@@ -25,7 +25,7 @@ def test_the_keys_come_from_the_training_split_alone(pairs: PairSet) -> None:
 
 
 def test_what_was_never_seen_is_posed_before_the_shots_room(pairs: PairSet) -> None:
-    bundle = pairs_atlas(pairs)
+    bundle = held_out_bundle(pairs)
     unseen = int(pairs.split("test")[0])
     drawn = Performer(bundle, open_engine(bundle)).perform(Scene(pairs.landmarks[unseen], 1.0))
     (y, x), (height, width) = bundle.manifest.plate_at, bundle.manifest.size
@@ -37,5 +37,5 @@ def test_what_was_never_seen_is_posed_before_the_shots_room(pairs: PairSet) -> N
 
 
 def test_posing_is_timed_for_every_held_out_pose(pairs: PairSet) -> None:
-    taken = posing_ms(pairs_atlas(pairs), pairs)
+    taken = posing_ms(held_out_bundle(pairs), pairs)
     assert 0 < taken["p50"] <= taken["p95"]

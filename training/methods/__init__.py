@@ -91,9 +91,11 @@ def form(config: TrainingConfig, examples: Any) -> "Form":
     """What the generator of `config.method`, taught with `examples`, is as a bundle."""
     match config.method:
         case "pix2pix":
-            from training.forms import PoseForm
+            from training.forms import PoseForm, RefinedForm
             from training.picture_form import PictureForm
 
+            if config.generator.kind == "refiner":
+                return RefinedForm(examples)
             dances = examples.pairs.header.kind == "skeleton"
             return PoseForm(examples) if dances else PictureForm(examples, config.generator)
         case "next_frame":

@@ -29,6 +29,7 @@ from training.losses import (
     gradient_penalty,
     lightly_changed,
     matte_gap,
+    painted_share,
     temporal_l1,
     weighted_l1,
 )
@@ -50,7 +51,9 @@ class Pix2Pix:
         self.config, self.figure, self.device = config, figure, device
         self.output = "figure" if figure else "image"
         self._fed_back = (4 if figure else 3) if config.rollout.steps else 0
-        self._generator = placed(generator(config.generator, 3 + self._fed_back, matte=figure), device)
+        self._generator = placed(
+            generator(config.generator, config.generator.channels_in + self._fed_back, matte=figure), device
+        )
         self._average = averaged_copy(self._generator)
         with_shared_norms(self._generator)
         self._discriminator = discriminator(config.discriminator)
@@ -132,7 +135,7 @@ class Pix2Pix:
         config, (height, width) = self.config, self.config.shape
         # It dances the poses before without learning from them: forward only, a third of the work.
         times = 1.0 + self.config.rollout.steps / 3
-        rows: Seen = [("generator", (1, 3 + self._fed_back, height, width), times)]
+        rows: Seen = [("generator", (1, config.generator.channels_in + self._fed_back, height, width), times)]
         if self._discriminator is not None:
             side, crops = crop_side(config), config.discriminator.kind == "crops"
             shape = (1, 3, side, side) if crops else (1, 6, height, width)
@@ -171,7 +174,9 @@ class Pix2Pix:
         if weights.edges:
             losses["edges"] = weights.edges * edge_l1(shown, real, weight)
         if self.figure and batch.figure is None:
-            losses["matte"] = self._matte(raw[:, 3:], batch)
+            losses["matte"] = self._matte(raw[:, 3:4], batch)
+        if raw.shape[1] > 4:
+            losses["painting"] = weights.painting * painted_share(raw[:, 4:], self._pictures(batch.conditioning))
         if weights.temporal:
             losses["temporal"] = weights.temporal * temporal_l1(shown, real, weight)
         if batch.shaken is not None:
@@ -184,9 +189,9 @@ class Pix2Pix:
         truth = picture_tensor(figure, self.device)
         matte = (truth[:, 3:] + 1) / 2
         # Premultiplied in 0..1, where nothing is black; the factor 2 keeps the scale of -1..1 pictures.
-        color = 2 * weighted_l1((raw[:, :3] + 1) / 2 * raw[:, 3:], (truth[:, :3] + 1) / 2 * matte, weight)
+        color = 2 * weighted_l1((raw[:, :3] + 1) / 2 * raw[:, 3:4], (truth[:, :3] + 1) / 2 * matte, weight)
         losses = self.config.losses
-        return {"l1": losses.l1 * color, "matte": losses.l1 * losses.matte * weighted_l1(raw[:, 3:], matte, weight)}
+        return {"l1": losses.l1 * color, "matte": losses.l1 * losses.matte * weighted_l1(raw[:, 3:4], matte, weight)}
 
     def _matte(self, matte: Tensor, batch: Batch) -> Tensor:
         """The person mask is a weak guide: nothing is asked of its unsure border; far from it a matte costs."""
@@ -232,11 +237,11 @@ class Pix2Pix:
 
     def _views(self, pictures: Tensor, conditioning: Tensor, batch: Batch) -> Tensor:
         if self.config.discriminator.kind == "patch":
-            return torch.cat([conditioning, pictures], dim=1)
+            return torch.cat([conditioning[:, :3], pictures], dim=1)
         return cut_out(pictures, torch.from_numpy(batch.crops), crop_side(self.config))
 
     def _shown(self, raw: Tensor, batch: Batch) -> Tensor:
-        return composited(raw, self._pictures(batch.plate)) if batch.plate is not None else raw
+        return composited(raw[:, :4], self._pictures(batch.plate)) if batch.plate is not None else raw
 
     def _pictures(self, pictures: NDArray[np.uint8]) -> Tensor:
         return picture_tensor(pictures, self.device)

@@ -18,6 +18,10 @@ def generator(
             from training.networks.light import Light
 
             return Light(channels_in, channels_out, config.width, config.blocks)
+        case "refiner":
+            from training.networks.refiner import Refiner
+
+            return Refiner(config.width, config.blocks)
         case "unet":
             from training.networks.unet import UNet
 
@@ -47,4 +51,4 @@ def discriminator(config: "DiscriminatorConfig", conditioned_channels: int = 3, 
 
 def needed_multiple(config: "GeneratorConfig") -> int:
     """Height and width of a picture have to be multiples of this."""
-    return {"light": 32, "unet": 2**config.downs, "resnet": 4, "flowing": 16}[config.kind]
+    return {"light": 32, "refiner": 32, "unet": 2**config.downs, "resnet": 4, "flowing": 16}[config.kind]

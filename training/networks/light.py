@@ -6,6 +6,7 @@ copied into the picture. The 1/32 level lets every pixel see a whole body at 512
 """
 
 import copy
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -42,12 +43,15 @@ class Light(nn.Module):
 
     def painted(self, quarter: Tensor) -> Tensor:
         """The head's (B, channels_out * 16, H/4, W/4) for the stem's (B, width, H/4, W/4)."""
+        return cast(Tensor, self.head(self.drawn(quarter)))
+
+    def drawn(self, quarter: Tensor) -> Tensor:
+        """(B, width, H/4, W/4) for the same: what the head makes pixels of."""
         eighth = self.down_8(quarter)
         sixteenth = self.down_16(eighth)
         up = self.body_16(self.up_16(_doubled(self.down_32(sixteenth))) + sixteenth)
         up = self.body_8(_doubled(self.up_8(up)) + eighth)
-        up = self.body_4(_doubled(self.up_4(up)) + quarter)
-        return self.head(up)
+        return cast(Tensor, self.body_4(_doubled(self.up_4(up)) + quarter))
 
     def encoded(self, x: Tensor) -> list[Tensor]:
         """What its encoder makes of `x`, at 1/4 (its pixels and its first features), 1/8, 1/16 and 1/32."""
