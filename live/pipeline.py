@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from engines.backends import Engine
+from engines.backends.around import Around
 from engines.bundle import Manifest
 from engines.bundle.manifest import FROM_LANDMARKS
 from engines.errors import EngineError
@@ -371,31 +372,13 @@ def _is_blank(drawn: Drawn, scene: Scene) -> bool:
     return int(np.ptp(sample)) < FAINT
 
 
-class TimedEngine:
+class TimedEngine(Around):
     """An engine that adds up how long it ran, so that the rest of the loop can be told from it."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._call: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]] = engine
         self.ran_s = 0.0
-
-    # Asked anew each time: the engine inside may be replaced between two frames (engines.backends.staging).
-
-    @property
-    def backend(self) -> str:
-        return self._engine.backend
-
-    @property
-    def precision(self) -> str:
-        return self._engine.precision
-
-    @property
-    def device(self) -> str:
-        return self._engine.device
-
-    @property
-    def why(self) -> str:
-        return self._engine.why
 
     def interpose(self, call: Callable[..., dict[str, np.ndarray]]) -> None:
         """Have `call(engine, inputs)` stand between the show and the engine, to break it on purpose."""

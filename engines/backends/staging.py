@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from engines.backends import BACKENDS, Compiles, Engine, backend_named, graph_for, open_engine
+from engines.backends.around import Around
 from engines.backends.buffers import sentence
 from engines.backends.nvidia.building import BuildStopped, be_modest
 from engines.bundle import Bundle
@@ -21,7 +22,7 @@ _NOT_YET = "its plan is not built yet"
 JOIN_S = 0.5  # a compiler stops at its next step; a show that ends does not wait for it
 
 
-class StageEngine:
+class StageEngine(Around):
     """The engine that `open_engine` would give, without the wait for its plan and without its last word.
 
     Called by one thread at a time; building happens in a thread of its own, at low priority. Raises `EngineError` as
@@ -44,18 +45,6 @@ class StageEngine:
         if unbuilt:
             self._share = 0.0
             self._builder.start()
-
-    @property
-    def backend(self) -> str:
-        return self._engine.backend
-
-    @property
-    def precision(self) -> str:
-        return self._engine.precision
-
-    @property
-    def device(self) -> str:
-        return self._engine.device
 
     @property
     def why(self) -> str:
