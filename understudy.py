@@ -464,7 +464,9 @@ def costume_render(args: argparse.Namespace) -> int:
 def bench_live(args: argparse.Namespace) -> int:
     from live.bench import bench_live as measured
 
-    measured(bundle=args.bundle, seconds=args.seconds, baseline=not args.no_baseline, json=args.json)
+    measured(
+        bundle=args.bundle, seconds=args.seconds, baseline=not args.no_baseline, json=args.json, record=args.record
+    )
     return 0
 
 
@@ -840,6 +842,7 @@ def _measuring_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--bundle", type=Path)
     one.add_argument("--seconds", type=float, default=20)
     one.add_argument("--no-baseline", action="store_true")
+    one.add_argument("--record", type=Path, metavar="FILE.mp4", help="also what recording costs, measured in turns")
     one.add_argument("--json", type=Path)
     one = _command(benches, "osc", bench_osc, "10,000 messages a second beside the display loop")
     one.add_argument("--seconds", type=float, default=60)

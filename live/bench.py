@@ -3,7 +3,7 @@
 import json as jsons
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,14 @@ from live.gauges import Gauges
 from live.loop import play
 from live.pacing import Tick
 from live.show import Show, on_stage
+from live.sinks.recorder import Recorder
 
 WARM_S = 3.0
 """Opening, first inferences and caches are no part of a rate; everything measured before this is thrown away."""
 
 BASELINE_S = 12.0
+TURN_S, SETTLES_S = 4.0, 0.7
+"""How long it records and rests, in turns, and how much of the beginning of a turn belongs to the last one."""
 ROOT = Path(__file__).parents[1]
 
 
@@ -35,7 +38,8 @@ def bench_live(
 ) -> dict[str, Any]:
     """Measure the show with the built-in dancer, then the naive loop; print a table, write `json`, return both.
 
-    The keys are those of BENCH.md. Run it while nothing else heavy runs.
+    The keys are those of BENCH.md. Run it while nothing else heavy runs. `record`: a movie that is written in turns, a
+    few seconds yes, a few seconds no, and what that costs in displayed pictures.
     """
     header = measured_header()
     figures = _measured_show(bundle, seconds, source, record)
@@ -57,17 +61,52 @@ def _measured_show(bundle: Path | None, seconds: float, source: str, record: Pat
         source=source,
         headless=True,
         seconds=seconds + WARM_S,
-        record=record,
         osc_in=0,
         page=False,
         midi=False,
     )
     gauges = Gauges(keeps_all=True)
     start = _Start(gauges)
-    with on_stage(options, gauges=gauges, sinks=[start]) as show:
+    turns = [_InTurns(Recorder(record))] if record else []
+    with on_stage(options, gauges=gauges, sinks=[start, *turns]) as show:
         start.show_ = show
         play(show)
-        return _figures(show, start)
+        return {**_figures(show, start), **(turns[0].figures() if turns else {})}
+
+
+@dataclass
+class _InTurns:
+    """Records for some seconds, rests as long, and counts the displayed pictures of both."""
+
+    recorder: Recorder
+    first_s: float | None = None
+    shown: dict[bool, int] = field(default_factory=lambda: {False: 0, True: 0})
+    lasted_s: dict[bool, float] = field(default_factory=lambda: {False: 0.0, True: 0.0})
+    _last_s: float = 0.0
+
+    def show(self, picture: Frame, tick: Tick) -> None:
+        self.first_s = tick.time_s if self.first_s is None else self.first_s
+        turn, within_s = divmod(tick.time_s - self.first_s - WARM_S, TURN_S)
+        records = turn > 0 and turn % 2 == 1
+        if records:
+            self.recorder.show(picture, tick)
+        if turn >= 0 and within_s > SETTLES_S:
+            self.shown[records] += 1
+            self.lasted_s[records] += min(tick.time_s - self._last_s, within_s - SETTLES_S)
+        self._last_s = tick.time_s
+
+    def figures(self) -> dict[str, Any]:
+        without, recording = (self.shown[on] / max(self.lasted_s[on], 1e-9) for on in (False, True))
+        return {
+            "display_fps_not_recording": without,
+            "display_fps_recording": recording,
+            "recording_costs_share": max(0.0, 1 - recording / max(without, 1e-9)),
+            "recorded": self.recorder.recorded,
+            "recording_dropped": self.recorder.dropped,
+        }
+
+    def close(self) -> None:
+        self.recorder.close()
 
 
 @dataclass
@@ -127,8 +166,6 @@ def _figures(show: Show, start: _Start) -> dict[str, Any]:
         "finish_ms": _ms(spent.finish_s for spent in gauges.spent),
         "dropped": show.frames.count - start.frames - made,
         "faults": show.faults.count,
-        "recorded": show.recorder.recorded if show.recorder else None,
-        "recording_dropped": show.recorder.dropped if show.recorder else None,
     }
 
 

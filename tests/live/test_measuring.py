@@ -8,11 +8,13 @@ import pytest
 
 from engines.bundle import write_bundle
 from engines.errors import Unavailable
+from live.bench import TURN_S, WARM_S, _InTurns
 from live.doors import Doors
 from live.flash import BITS, bench_latency, coded, decoded
 from live.overlay import engine_line
+from live.pacing import Tick
 from live.soak import bench_soak
-from tests.fakes import FakeSource, fake_source, fake_stand_in, fake_tracker
+from tests.fakes import FakeSink, FakeSource, fake_source, fake_stand_in, fake_tracker
 from tests.fakes_engines import figure_graph, manifest, png, room
 
 DOORS = Doors(source=fake_source, tracker=fake_tracker, stand_in=fake_stand_in)
@@ -67,3 +69,16 @@ def test_the_overlay_names_what_was_passed_over_and_leaves_the_reasons_to_doctor
     )
     line = engine_line(said)
     assert line == "openvino int8 on CPU; int8 graph present; a better one is being built: 20%; not rtx: see doctor"
+
+
+def test_what_recording_costs_is_the_difference_between_turns() -> None:
+    recorder = FakeSink()
+    turns = _InTurns(recorder)  # type: ignore[arg-type]
+    time_s, picture = 0.0, np.zeros((4, 4, 3), np.uint8)
+    while time_s < WARM_S + 8 * TURN_S:
+        turns.show(picture, Tick(0, time_s, 0.0, 0))
+        records = time_s > WARM_S and (time_s - WARM_S) // TURN_S % 2 == 1
+        time_s += 1 / 50 if records else 1 / 60
+    turns.recorder.recorded = turns.recorder.dropped = 0
+    assert turns.figures()["recording_costs_share"] == pytest.approx(1 / 6, abs=0.01)
+    assert len(recorder.pictures) == pytest.approx(4 * TURN_S * 50, rel=0.01)
