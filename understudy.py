@@ -403,9 +403,10 @@ def export(args: argparse.Namespace) -> int:
     from training.export import directions
     from training.export import export as exported
 
-    check_place(args.out)  # before minutes of calibration, not after
-
-    for out, side in directions(args.run_folder, args.out):
+    places = list(directions(args.run_folder, args.out))
+    for out, _ in places:
+        check_place(out)  # before minutes of calibration, not after
+    for out, side in places:
         name = args.name if side is None or args.name is None else f"{args.name} {out.name[-6:].replace('_', ' ')}"
         how = {"int8": not args.no_int8, "checkpoint": args.checkpoint, "size": args.size, "anyway": args.anyway}
         exported(args.run_folder, out, name=name, side=side, **how)
