@@ -62,9 +62,11 @@ def live(args: argparse.Namespace) -> int:
 
 def render(args: argparse.Namespace) -> int:
     from engines.bundle import open_bundle
-    from live.coloring import colors, render_color
+    from engines.colorist import colors
 
     if colors(open_bundle(args.bundle)):
+        from live.coloring import render_color
+
         render_color(
             args.bundle,
             Path(args.source),
@@ -436,6 +438,11 @@ def evaluate(args: argparse.Namespace) -> int:
 
         how = {"labels": args.labels, "back": args.back, "film": args.film, "json": args.json}
         evaluate_pictures(args.bundle, args.pairs, split=args.split, **how)
+        return 0
+    if kind == "gray":
+        from training.color_evaluation import evaluate_color
+
+        evaluate_color(args.bundle, args.pairs, split=args.split, json=args.json)
         return 0
     if kind != "skeleton":
         raise BadInput(f"{args.pairs}: pairs of kind {kind!r} cannot be evaluated yet")

@@ -18,13 +18,16 @@ from engines.scene import Scene
 from tests.fakes_training import written_pairs
 from tests.training.test_gray_pairs import _scene, write_photos, written_gray_pairs
 from tests.training.test_loop import _lines
+from training.color_evaluation import evaluate_color
 from training.color_metrics import color_error, colorfulness
 from training.coloring import ColorForm, GrayExamples
 from training.config import TrainingConfig, config_from
 from training.examples import open_examples
 from training.export import export
+from training.film import write_film
 from training.loop import train
 from training.methods import method
+from training.pairs.gray import build_gray
 from training.pairs.store import open_pairs
 
 SMALL: dict[str, Any] = {
@@ -175,6 +178,24 @@ def test_figures_of_color_against_known_ones() -> None:
     # rg is 255 and 0, yb 127.5 and -255: standard deviations 127.5 and 191.25, means 127.5 and -63.75.
     assert colorfulness(halves) == pytest.approx(np.hypot(127.5, 191.25) + 0.3 * np.hypot(127.5, 63.75))
     assert luminance(flat).std() < 1e-6
+
+
+def test_evaluation_sets_a_bundle_beside_what_needs_no_learning(pairs: Path, colors: Bundle) -> None:
+    figures = evaluate_color(colors, pairs, say=False, progress=lambda *_: None, backend="onnxruntime")
+    rows = {row["what"]: row for row in figures["rows"]}
+    assert rows["real"]["error"] == 0
+    assert rows["gray"]["colorfulness"] < 1 < rows["real"]["colorfulness"]
+    assert rows["mean color"]["error"] < rows["gray"]["error"]
+    assert figures["flicker"] is None
+    assert "mean color" in figures["verdict"][0]
+
+
+def test_evaluation_of_a_film_measures_flicker(colors: Bundle, tmp_path: Path) -> None:
+    write_film(tmp_path / "film.mp4", [_scene(i // 10, 64) for i in range(40)], 10)
+    film = build_gray([tmp_path / "film.mp4"], tmp_path / "pairs", progress=lambda *_: None)
+    flicker = evaluate_color(colors, film, say=False, progress=lambda *_: None, backend="onnxruntime")["flicker"]
+    assert set(flicker) == {"before", "after", "real", "light"}
+    assert flicker["after"] < flicker["before"]
 
 
 def test_a_dancers_pairs_are_not_for_colorize(tmp_path: Path) -> None:
