@@ -96,6 +96,27 @@ def render(args: argparse.Namespace) -> int:
     return 0
 
 
+def continue_(args: argparse.Namespace) -> int:
+    """A film goes on after its end."""
+    from live.continuing import Wish, continue_film
+
+    wish = Wish(
+        seconds=args.seconds,
+        from_s=args.start,
+        size=args.size,
+        fade_s=args.fade,
+        loop=args.loop,
+        compare=args.compare,
+        one_step=args.one_step,
+        silent=args.silent,
+        seed=args.seed,
+        guard=args.guard,
+        stir=args.stir,
+    )
+    continue_film(args.bundle, args.source, args.out, wish, args.backend, args.precision)
+    return 0
+
+
 def replay(args: argparse.Namespace) -> int:
     from live.replay import replay as replayed
 
@@ -668,6 +689,26 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument(
         "--knob", type=_knob, action="append", default=[], metavar="NAME=VALUE", help="color: saturation=1.2, hue=10"
     )
+    one.add_argument("--backend", default="auto")
+    one.add_argument("--precision", default="auto")
+
+    one = _command(commands, "continue", continue_, "go on with a film after its end, from its own last frames")
+    one.add_argument("--bundle", type=Path, required=True, help="a bundle of the method next_frame")
+    one.add_argument("--source", type=Path, required=True, metavar="FILM")
+    one.add_argument("--out", type=Path, required=True, metavar="OUT.mp4")
+    one.add_argument("--seconds", type=float, help="how long the movie is; its first second is faded from the film")
+    one.add_argument("--from", dest="start", type=float, metavar="SECONDS", help="go on from there (default: its end)")
+    one.add_argument("--compare", action="store_true", help="the real film on the left, while there is one")
+    one.add_argument("--one-step", action="store_true", help="every frame of the film through the generator once")
+    one.add_argument("--loop", action="store_true", help="the end is faded back into the beginning")
+    one.add_argument("--fade", type=float, default=1.0, help="seconds faded from the real film")
+    one.add_argument("--size", type=_size, metavar="WxH", help="of the movie, at most 1920x1080; never stretched")
+    one.add_argument("--seed", type=int, default=0, help="another seed goes on another way")
+    one.add_argument(
+        "--guard", type=_share, help="how strongly it is pulled back to the film's look (default: bundle's)"
+    )
+    one.add_argument("--stir", type=_share, help="noise on what is fed back (default: the bundle's)")
+    one.add_argument("--silent", action="store_true", help="without the film's sound")
     one.add_argument("--backend", default="auto")
     one.add_argument("--precision", default="auto")
 
