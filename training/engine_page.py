@@ -9,10 +9,11 @@ from engines.errors import BadInput
 
 Row = Mapping[str, Any]
 
+BY_HAND = "<!-- from here on by hand -->"
 HEAD = """# Performance
 
-Written from `{source}` by a command (the second of these); do not edit it by hand. To measure again, on
-a machine where nothing else runs:
+Written from `{source}` by a command (the second of these), down to the mark; do not edit that by hand. To
+measure again, on a machine where nothing else runs:
 
     understudy bench engines --json docs/performance.json
     understudy bench engines --page-of docs/performance.json
@@ -115,8 +116,15 @@ def write_page(figures: Path, page: Path) -> None:
         raise BadInput(f"{figures}: cannot be read ({error.strerror}); measure with bench engines --json") from error
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{figures}: is not what `bench engines --json` writes ({error})") from error
-    page.write_text(text, encoding="utf-8")
+    page.write_text(text + _by_hand(page), encoding="utf-8")
     print(f"{page}: written")
+
+
+def _by_hand(page: Path) -> str:
+    """What stands on the page after the mark, and stays."""
+    before = page.read_text(encoding="utf-8") if page.is_file() else ""
+    _, mark, kept = before.partition(BY_HAND)
+    return f"\n{mark}{kept}" if mark else ""
 
 
 def performance_page(figures: Mapping[str, Any], source: str = "docs/performance.json") -> str:
