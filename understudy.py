@@ -79,6 +79,13 @@ def render(args: argparse.Namespace) -> int:
             precision=args.precision,
         )
         return 0
+    from live.stills import are_stills, render_stills
+
+    if are_stills(open_bundle(args.bundle), args.source, args.out):
+        how = {"region": args.region, "backend": args.backend, "precision": args.precision}
+        written = render_stills(args.bundle, Path(args.source), args.out, **how)
+        print(f"{args.out}: {len(written)} picture{'' if len(written) == 1 else 's'}")
+        return 0
     from live.rendering import render as rendered
 
     rendered(
@@ -92,6 +99,7 @@ def render(args: argparse.Namespace) -> int:
         mirror=args.mirror,
         backend=args.backend,
         precision=args.precision,
+        region=args.region,
     )
     return 0
 
@@ -674,8 +682,8 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
 
     one = _command(commands, "render", render, "perform a clip offline, every frame")
     one.add_argument("--bundle", type=Path, required=True)
-    one.add_argument("--source", required=True, help="a video file, a motion .npz, or dancer")
-    one.add_argument("--out", type=Path, required=True, metavar="OUT.mp4")
+    one.add_argument("--source", required=True, help="a video, a picture or a folder of them, a motion .npz, or dancer")
+    one.add_argument("--out", type=Path, required=True, metavar="OUT.mp4", help="or OUT.png, or a folder for pictures")
     one.add_argument("--size", type=_size, metavar="WxH", help="output size; the room is never stretched")
     one.add_argument("--side-by-side", action="store_true", help="source | skeleton | performer")
     one.add_argument(
@@ -683,6 +691,9 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     )
     one.add_argument("--smoothing", type=_share, default=0.5, help="0 none, 1 much")
     one.add_argument("--mirror", action="store_true")
+    one.add_argument(
+        "--region", choices=("whole", "dancer", "background"), default="whole", help="of performers of whole pictures"
+    )
     one.add_argument("--steady", type=_share, default=0.8, help="color: how much of it is held from frame to frame")
     one.add_argument("--frames", type=_range, metavar="FROM:TO", help="color: only these frames of a film")
     one.add_argument("--deinterlace", action="store_true", help="color: an interlaced film, without its combs")

@@ -13,9 +13,12 @@ from engines.film.statistics import FilmLook
 from engines.finish import faded, joined, over, refined
 from engines.images import Frame, Size, covering
 from engines.outlines import Outlines
+from engines.region import kept_to
 from engines.scene import Drawn, Scene
 
 MID_GRAY = 128
+LOOKS_AT_FRAMES = ("frame", "gray", "edges")
+"""Kinds whose picture is the camera's, changed: it can be kept to a part of it."""
 COLORED_PIXELS = 960 * 540
 """A colorized picture is this large, whatever its net: its luminance is the camera's."""
 
@@ -69,6 +72,8 @@ class Performer:
             return self._rest(scene)
         outputs = self.engine({**inputs, **self._feedback(scene)})
         image, figure = self._finished(outputs, inputs, scene)
+        if scene.frame is not None and self.manifest.conditioning in LOOKS_AT_FRAMES:
+            image = kept_to(image, scene.frame, scene.mask, scene.region)
         self._shown = image
         seen = _as_picture(inputs["conditioning"]) if "conditioning" in inputs else None
         return Drawn(image, figure, seen, scene.captured_s)

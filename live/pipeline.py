@@ -233,7 +233,7 @@ class Preparing:
             time.sleep(PATIENCE_S)
             return False
         performer = self._stand_in().performer
-        if performer.manifest.conditioning in POSE_KINDS:
+        if performer.manifest.conditioning in POSE_KINDS or self._read_controls().region != "whole":
             return self._step_with_pose(performer)
         if performer.manifest.conditioning == "previous":
             return self._step_dreaming(performer)
@@ -266,6 +266,7 @@ class Preparing:
             frame=flipped(frame) if controls.mirror else frame,
             captured_s=captured_s,
             mask=flipped(mask) if controls.mirror and mask is not None else mask,
+            region=controls.region,
             knobs=controls.knobs,
         )
         inputs = self._smoothed(performer.conditioned(scene), controls, captured_s)

@@ -68,12 +68,14 @@ def render(
     backend: str = "auto",
     precision: str = "auto",
     seconds: float | None = None,
+    region: str = "whole",
     opened_tracker: Callable[[], TracksPeople] | None = None,
 ) -> Rendered:
     """Perform every frame of `source` with `bundle` into the movie `out`, and say what was made.
 
     `size` is the movie's (height, width); the room is shown whole in it, in bars where the shapes differ, never
-    stretched. `side_by_side`: source | skeleton | performer. What was written before Ctrl-C is a movie that plays.
+    stretched. `region` keeps a performer of whole pictures to the dancer or to what is around. `side_by_side`: source |
+    skeleton | performer. What was written before Ctrl-C is a movie that plays.
     Raises `BadInput` for what cannot be read or written.
     """
     kind_of(out)
@@ -91,7 +93,9 @@ def render(
     total = _total(reel, seconds)
     try:
         with bar(f"rendering {out.name}") as progress:
-            pictures = _performed(reel, stand_in, seconds, smoothing, retarget, mirror, side_by_side, opened_tracker)
+            pictures = _performed(
+                reel, stand_in, seconds, smoothing, retarget, mirror, side_by_side, region, opened_tracker
+            )
             made = _written(out, pictures, reel.fps, size, lambda done: progress(done, total))
     finally:
         stand_in.performer.close()
@@ -123,6 +127,7 @@ def _performed(
     retarget: float,
     mirror: bool,
     side_by_side: bool,
+    region: str,
     opened_tracker: Callable[[], TracksPeople] | None,
 ) -> Iterator[tuple[float, Frame]]:
     """Time and picture of every frame; the tracker works ahead in a thread of its own."""
@@ -133,8 +138,9 @@ def _performed(
     follower = _follower(stand_in)
     performer = stand_in.performer
     is_seen = performer.manifest.conditioning not in POSE_KINDS
-    opened = opened_tracker or partial(_tracker, performer.manifest.conditioning in MASKED_KINDS)
-    for step in ahead(_tracked(moments, opened)):
+    masked = region != "whole" or performer.manifest.conditioning in MASKED_KINDS
+    opened = opened_tracker or partial(_tracker, masked)
+    for step in ahead(_untracked(moments) if is_seen and not masked else _tracked(moments, opened)):
         frame, mask = flipped(step.frame) if mirror else step.frame, step.tracked.mask
         size = frame.shape[0], frame.shape[1]
         followed = follower.follow(step.tracked, size, smoothing=smoothing, retarget=retarget, mirror=mirror)
@@ -144,6 +150,7 @@ def _performed(
             frame=frame,
             captured_s=step.time_s,
             mask=flipped(mask) if mirror and mask is not None else mask,
+            region=region,
         )
         is_seen = is_seen or followed.landmarks is not None
         drawn = performer.drawn(performer.conditioned(scene), scene)
@@ -153,6 +160,12 @@ def _performed(
             f"{reel.said}: nobody was found in any frame, so the film that was written shows an empty room; render a "
             "clip in which one person is in view from head to feet"
         )
+
+
+def _untracked(moments: Iterable[Moment]) -> Iterator[_Step]:
+    """For who only looks at the picture."""
+    for moment in moments:
+        yield _Step(moment.time_s, moment.drawn(), Tracked(moment.landmarks, None, moment.time_s))
 
 
 def _tracked(moments: Iterable[Moment], opened: Callable[[], TracksPeople]) -> Iterator[_Step]:

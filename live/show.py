@@ -282,7 +282,7 @@ def on_stage(
             return Masking(
                 lambda: Choosing(plain(options), read),
                 lambda: Choosing(masking(options), read),
-                lambda: any(act.wants_masks for act in acts),
+                lambda: read().region != "whole" or any(act.wants_masks for act in acts),
             )
 
         tracker = partial(PosedFromOutside, eyes, console.pose_in)

@@ -86,6 +86,13 @@ class Controls:
         "what lies behind a performer with a matte",
         choices=("plate", "camera", "black", "picture", "transparent"),
     )
+    region: str = _control(
+        "choice",
+        "/region",
+        "whole",
+        "where a performer of whole pictures is seen: everywhere, on the dancer alone, or around",
+        choices=("whole", "dancer", "background"),
+    )
     feedback: float = _control(
         "slider",
         "/feedback",

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from engines.errors import BadInput
 from engines.images import Frame, Size
+from engines.pictures import SUFFIXES
 from engines.pose.landmarks import Landmarks
 
 
@@ -89,6 +90,8 @@ def _kind_of(text: str) -> tuple[str, str]:
         return "camera", text
     if text.endswith(".npz"):
         return "motion", _existing(text)
+    if Path(text).suffix.lower() in SUFFIXES:
+        return "images", _existing(text)
     if Path(text).exists() or Path(text).suffix or "/" in text:
         return "video", _existing(text)
     return "camera", text

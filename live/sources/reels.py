@@ -1,16 +1,17 @@
 """Sources whose every frame is known beforehand: played at their own speed live, or as fast as possible offline."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import cv2
 import numpy as np
 
 from engines.errors import BadInput
 from engines.images import Frame, Size, resized
+from engines.pictures import SUFFIXES, picture_files, read_picture
 from engines.pose.landmarks import Landmarks
 from engines.take.clip import VideoClip, open_clip
 from live.pacing import Clock, Sleep
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 DANCER_FPS = 50.0
 DANCER_SIZE = (480, 640)
 MOTION_HEIGHT = 480
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 IMAGES_FPS = 25.0
 
 
@@ -63,27 +63,29 @@ class VideoReel:
 
 
 class ImagesReel:
-    """The pictures of a folder in the order of their names, at a rate."""
+    """The pictures of a folder in the order of their names, at a rate; a single picture stands for ever."""
 
     def __init__(self, folder: Path, fps: float = IMAGES_FPS) -> None:
-        self._paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES)
+        self._paths = picture_files(folder) if folder.is_dir() else [folder]
         if not self._paths:
-            raise BadInput(f"{folder}: there is no picture in this folder ({', '.join(IMAGES)})")
-        self.fps, self.count = fps, len(self._paths)
+            raise BadInput(f"{folder}: there is no picture in this folder ({', '.join(SUFFIXES)})")
+        self.fps = fps
+        self.count: int | None = len(self._paths) if folder.is_dir() else None
+        self._last: dict[Path, Frame] = {}  # one, so that a picture that stands is read once
         first = self._drawn(self._paths[0])
         self.size: Size = (first.shape[0], first.shape[1])
-        self.said = f"{folder.name}: {self.count} pictures, {fps:.4g} a second"
+        told = f"{self.count} pictures, {fps:.4g} a second" if self.count else "a picture"
+        self.said = f"{folder.name}: {told}"
 
     def moments(self) -> Iterator[Moment]:
-        for number, path in enumerate(self._paths):
+        paths = self._paths if self.count else itertools.repeat(self._paths[0])
+        for number, path in enumerate(paths):
             yield Moment(number / self.fps, lambda path=path: resized(self._drawn(path), self.size))  # type: ignore[misc]
 
-    @staticmethod
-    def _drawn(path: Path) -> Frame:
-        image = cv2.imread(str(path))
-        if image is None:
-            raise BadInput(f"{path}: is no picture that can be read; repair it or take it out of the folder")
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+    def _drawn(self, path: Path) -> Frame:
+        if path not in self._last:
+            self._last = {path: read_picture(path)}
+        return self._last[path]
 
 
 class DancerReel:
