@@ -14,6 +14,7 @@ from engines.bundle import Manifest, Port
 from engines.bundle.manifest import STAGE_KNOBS
 from engines.errors import BundleError
 from engines.images import Frame, Size, covering
+from engines.noise import Wandering
 from engines.outlines import Outlines, outlined
 from engines.pose.landmarks import Landmarks
 from engines.pose.skeleton import drawn_skeleton
@@ -21,6 +22,9 @@ from engines.scene import Scene
 
 Posed = Callable[[Landmarks], np.ndarray]
 """Landmarks to the atlas's figure in that pose, (S, S, 4) straight RGBA; it remembers what it showed last."""
+
+Composited = Callable[[Scene, Mapping[str, float]], np.ndarray | None]
+"""A moment and the knobs to (H, W, 4): the scene with who is there before it, and where they are; None for nobody."""
 
 Kind = Callable[[Scene, Manifest, Size], np.ndarray | None]
 
@@ -64,21 +68,32 @@ KINDS: dict[str, tuple[Kind, int]] = {
 # The posed figure comes alone, or behind the skeleton for a generator that refines it.
 FIGURE_CHANNELS = (4, 7)
 
+# The scene with somebody in it, and where they are.
+COMPOSITE_CHANNELS = (4,)
+
 # These look at nothing but themselves.
 BLIND = ("previous", "none")
 
 
 def conditioned(
-    scene: Scene, manifest: Manifest, posed: Posed | None = None, outlines: Outlines | None = None
+    scene: Scene,
+    manifest: Manifest,
+    posed: Posed | None = None,
+    outlines: Outlines | None = None,
+    composited: Composited | None = None,
+    wandering: Wandering | None = None,
 ) -> dict[str, np.ndarray] | None:
     """The inputs of one tick but for what is fed back, or None when there is nothing to look at.
 
     `posed` lays the bundle's atlas onto a pose, for the kind `figure`; `outlines` remembers the frame before, for
-    `edges`.
+    `edges`; `composited` lays who is there into the scene, for the kind `composite`; `wandering` is the noise of a port
+    of that name.
     """
     staged = STAGE_KNOBS.get(manifest.conditioning, ())
     turned = knob_values(scene.knobs, manifest)
     inputs = {name: np.array([value], np.float32) for name, value in turned.items() if name not in staged}
+    if wandering is not None:
+        inputs["noise"] = wandering(scene.captured_s, turned.get("walk", 1.0))
     port = manifest.input("conditioning")
     if port is None or manifest.conditioning in BLIND:
         return inputs
@@ -87,6 +102,8 @@ def conditioned(
         picture = _figure(scene, manifest, channels, posed)
     elif manifest.conditioning == "edges" and outlines is not None and scene.frame is not None:
         picture = outlines.drawn(scene.frame, (height, width), scene.captured_s)
+    elif manifest.conditioning == "composite":
+        picture = None if composited is None else composited(scene, turned)
     else:
         picture = KINDS[manifest.conditioning][0](scene, manifest, (height, width))
     if picture is None:
@@ -112,22 +129,25 @@ def fed_back(manifest: Manifest) -> tuple[Port, ...]:
 def check_inputs(manifest: Manifest, label: str) -> None:
     """Refuse a bundle with an input that nothing here can fill. Raises `BundleError`."""
     kind = manifest.conditioning
-    if kind not in (*KINDS, *BLIND, "figure"):
+    if kind not in (*KINDS, *BLIND, "figure", "composite"):
         raise BundleError(f"{label} is conditioned on {kind!r}, which this understudy cannot draw; update it")
     filled = {port.name for port in fed_back(manifest)} | {knob.name for knob in manifest.knobs}
     for port in manifest.inputs:
-        if port.name in filled:
+        if port.name in filled or (port.name == "noise" and port.dtype == "float32" and len(port.shape) == 1):
             continue
         if port.name != "conditioning" or kind in BLIND:
             raise BundleError(f"{label} has an input {port.name!r}, which this understudy cannot fill; update it")
-        channels = FIGURE_CHANNELS if kind == "figure" else (KINDS[kind][1], 3)
+        drawn = {"figure": FIGURE_CHANNELS, "composite": COMPOSITE_CHANNELS}
+        channels = drawn[kind] if kind in drawn else (KINDS[kind][1], 3)
         if port.dtype != "uint8" or len(port.shape) != 3 or port.shape[2] not in channels:
             raise BundleError(
                 f"{label}: input 'conditioning' is {port.dtype} {port.shape}; "
                 f"{kind!r} gives uint8 (height, width, {channels[0]}); export the bundle again"
             )
-        if kind == "figure" and port.shape[:2] != manifest.size:
-            raise BundleError(f"{label}: a figure is posed at {manifest.size}; input 'conditioning' is {port.shape}")
+        if kind in drawn and port.shape[:2] != manifest.size:
+            raise BundleError(f"{label}: a {kind} is made at {manifest.size}; input 'conditioning' is {port.shape}")
+    if kind == "composite" and (missing := set(STAGE_KNOBS[kind]) - {knob.name for knob in manifest.knobs}):
+        raise BundleError(f"{label} is a composite without the knob {min(missing)!r}; export it again")
 
 
 def knob_values(turned: Mapping[str, float], manifest: Manifest) -> dict[str, float]:

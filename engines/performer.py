@@ -5,13 +5,15 @@ import numpy as np
 from engines.atlas.posing import Poser
 from engines.backends import Engine
 from engines.bundle import Bundle
-from engines.bundle.manifest import FROM_LANDMARKS
+from engines.bundle.manifest import FOLLOWING
+from engines.compositing import Compositor
 from engines.conditioning import check_inputs, conditioned, fed_back, knob_values
 from engines.errors import BundleError
 from engines.film.dreaming import Dream, Playing, Touch
 from engines.film.statistics import FilmLook
 from engines.finish import faded, joined, over, refined
 from engines.images import Frame, Size, covering
+from engines.noise import Wandering
 from engines.outlines import Outlines
 from engines.region import kept_to
 from engines.scene import Drawn, Scene
@@ -43,6 +45,10 @@ class Performer:
         self._fed_back = fed_back(self.manifest)
         self._poser = None if bundle.atlas is None else Poser(bundle.atlas)  # conditioning thread, like the next
         self._outlines = Outlines()  # conditioning thread
+        composes = self.manifest.conditioning == "composite"
+        self._compositor = Compositor(self._square_of(self._resting)) if composes else None  # likewise
+        noise = self.manifest.input("noise")
+        self._wandering = Wandering(noise.shape[0]) if noise is not None else None  # likewise
         self._inputs: dict[str, np.ndarray] = {}  # of the last tick that had something to look at
         self._shown: Frame | None = None  # engine thread, like the next
         self._dream = self._dreamed() if self.manifest.conditioning == "previous" else None
@@ -57,9 +63,11 @@ class Performer:
         if self._presence(scene) <= 0:
             if self._poser is not None:
                 self._poser.reset()
+            if self._compositor is not None:
+                self._compositor.reset()
             return {}
         posed = None if self._poser is None else self._poser.posed
-        inputs = conditioned(scene, self.manifest, posed, self._outlines)
+        inputs = conditioned(scene, self.manifest, posed, self._outlines, self._compositor, self._wandering)
         if inputs is not None:
             self._inputs = inputs
         return self._inputs
@@ -91,8 +99,8 @@ class Performer:
         return self.manifest.conditioning in ("previous", "none")
 
     def _presence(self, scene: Scene) -> float:
-        """Only who is drawn from landmarks can be gone: a frame is always a frame."""
-        return scene.presence if self.manifest.conditioning in FROM_LANDMARKS else 1.0
+        """Only who is followed can be gone: a frame is always a frame."""
+        return scene.presence if self.manifest.conditioning in FOLLOWING else 1.0
 
     def _rest(self, scene: Scene) -> Drawn:
         """Nobody: the empty room, or, for a performer without one, the picture that was last seen."""

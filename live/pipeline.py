@@ -11,7 +11,8 @@ import numpy as np
 from engines.backends import Engine
 from engines.backends.around import Around
 from engines.bundle import Manifest
-from engines.bundle.manifest import FROM_LANDMARKS
+from engines.bundle.manifest import FOLLOWING
+from engines.conditioning import BLIND
 from engines.errors import EngineError
 from engines.pose.landmarks import Joint, Landmarks
 from engines.pose.tracker import Tracked
@@ -26,14 +27,14 @@ from live.sources import Captured, Source
 from live.stages import PATIENCE_S, Over
 from live.zone import counted, covered
 
-POSE_KINDS = (*FROM_LANDMARKS, "composite")
+POSE_KINDS = FOLLOWING
 """Kinds of conditioning that need to know where the body is; the others take frames without waiting for the tracker."""
 
 ALONE_S = 1 / 30
 """How often the attract mode moves while no frame comes."""
 
 DREAM_S = 1 / 30
-"""How often a film that goes on by itself is asked for a picture."""
+"""How often what goes on by itself, a film or a picture that lives, is asked for a picture."""
 FRESH_S = 0.5
 """A silhouette older than this stirs nothing any more."""
 
@@ -235,7 +236,7 @@ class Preparing:
         performer = self._stand_in().performer
         if performer.manifest.conditioning in POSE_KINDS or self._read_controls().region != "whole":
             return self._step_with_pose(performer)
-        if performer.manifest.conditioning == "previous":
+        if performer.manifest.conditioning in BLIND:
             return self._step_dreaming(performer)
         return self._step_with_frame(performer)
 
@@ -340,7 +341,7 @@ class Drawing:
         drawn = performer.drawn(prepared.inputs, prepared.scene)
         engine_s = engine.ran_s - ran_s
         spent = replace(prepared.spent, engine_s=engine_s, finish_s=watch.lap() - engine_s)
-        if _is_blank(drawn, prepared.scene):
+        if _is_blank(drawn, prepared.scene, performer.manifest.conditioning == "composite"):
             self._blanks += 1
             if self._blanks >= BLANK_AFTER:
                 raise EngineError(
@@ -360,9 +361,12 @@ class Drawing:
         self._stand_in.performer.close()
 
 
-def _is_blank(drawn: Drawn, scene: Scene) -> bool:
-    """Whether nothing was drawn of somebody whose trunk is in the picture: no figure, or one flat color."""
-    if scene.presence < 1 or scene.landmarks is None:
+def _is_blank(drawn: Drawn, scene: Scene, is_placed: bool) -> bool:
+    """Whether nothing was drawn of somebody whose trunk is in the picture: no figure, or one flat color.
+
+    Who `is_placed` into a scene may stand outside of it on purpose.
+    """
+    if scene.presence < 1 or scene.landmarks is None or is_placed:
         return False
     trunk = scene.landmarks[[Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER, Joint.LEFT_HIP, Joint.RIGHT_HIP], :2]
     if (trunk < 0.05).any() or (trunk > 0.95).any():

@@ -212,3 +212,53 @@ def color_bundle(size: int = 64, slope: tuple[float, float] = (0.4, -0.3), **cha
     return made_bundle(
         described, {"generator.onnx": model(nodes, inputs, [picture("chroma", (size, size, 2))], weights)}
     )
+
+
+def composite_bundle(size: int = 64, scene: NDArray[np.uint8] | None = None) -> Bundle:
+    """Shows what was laid into the scene as it is: kind `composite`."""
+    from engines.bundle.manifest import STAGE_KNOBS
+
+    nodes = [*head("conditioning", "x"), *tail("x", "figure")]
+    graph = model(
+        nodes, [picture("conditioning", (size, size, 4))], [picture("figure", (size, size, 4))], shared_weights()
+    )
+    described = manifest(
+        size,
+        conditioning="composite",
+        skeleton=None,
+        skeleton_hash="",
+        inputs=(Port(name="conditioning", shape=(size, size, 4), dtype="uint8"),),
+        knobs=tuple(Knob(name=name, default=0.0 if name == "horizon" else 0.8) for name in STAGE_KNOBS["composite"]),
+    )
+    room_of_it = np.full((size, size, 3), 90, np.uint8) if scene is None else scene
+    return made_bundle(described, {"generator.onnx": graph, "plate.png": png(room_of_it)})
+
+
+def noise_bundle(size: int = 16) -> Bundle:
+    """Shows the noise it is given as gray: kind `none`, with the knob `walk`."""
+    weights = {
+        **shared_weights(),
+        "half": np.float32(0.5),
+        "eighth": np.float32(0.125),
+        "shape": np.array([1, 3, size, size], np.int64),
+    }
+    nodes = [
+        helper.make_node("Reshape", ["noise", "shape"], ["n"]),
+        helper.make_node("Mul", ["n", "eighth"], ["m"]),
+        helper.make_node("Add", ["m", "half"], ["x"]),
+        *tail("x", "image"),
+    ]
+    noise = helper.make_tensor_value_info("noise", TensorProto.FLOAT, [3 * size * size])
+    described = manifest(
+        size,
+        conditioning="none",
+        skeleton=None,
+        skeleton_hash="",
+        finish="none",
+        inputs=(Port(name="noise", shape=(3 * size * size,), dtype="float32"),),
+        outputs=(Port(name="image", shape=(size, size, 3), dtype="uint8"),),
+        knobs=(Knob(name="walk", default=1.0, high=4.0),),
+    )
+    return made_bundle(
+        described, {"generator.onnx": model(nodes, [noise], [picture("image", (size, size, 3))], weights)}
+    )

@@ -17,6 +17,7 @@ Conditioning = Literal["skeleton", "figure", "edges", "frame", "gray", "previous
 Finish = Literal["none", "over_plate", "refine", "join_chroma"]
 
 Side = Annotated[int, Field(ge=1, le=8192)]
+Extent = Annotated[int, Field(ge=1, le=1 << 22)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_. -]{0,79}$")]
 
 # The channels of the picture ports that each finish joins; any further output is refused, so a typing error is found.
@@ -30,8 +31,16 @@ FINISHED_FROM: dict[str, dict[str, int]] = {
 # Kinds that are drawn from landmarks, so that the bundle must bring the style they are drawn in.
 FROM_LANDMARKS = ("skeleton", "figure")
 
-# Knobs that are turned around the graph and have no port in it: what is done to a picture before it is fed back.
-STAGE_KNOBS: dict[str, tuple[str, ...]] = {"previous": ("inject", "disturb", "stir", "guard")}
+# Kinds that follow somebody, who can be gone.
+FOLLOWING = (*FROM_LANDMARKS, "composite")
+
+# Knobs that are turned around the graph and have no port in it: what is done to a picture before it is fed back, where
+# a figure stands, how fast noise wanders.
+STAGE_KNOBS: dict[str, tuple[str, ...]] = {
+    "previous": ("inject", "disturb", "stir", "guard"),
+    "composite": ("across", "row", "height", "horizon"),
+    "none": ("walk",),
+}
 
 
 class _Frozen(BaseModel):
@@ -45,7 +54,7 @@ class Port(_Frozen):
     """
 
     name: Name
-    shape: tuple[Side, ...]
+    shape: tuple[Extent, ...]
     dtype: Literal["uint8", "float32"]
     scale: float = 1.0
 
@@ -53,6 +62,8 @@ class Port(_Frozen):
     def _has_a_known_form(self) -> Self:
         if len(self.shape) not in (1, 3):
             raise ValueError(f"port {self.name!r} has shape {self.shape}; a port is (height, width, channels) or (n,)")
+        if len(self.shape) == 3 and max(self.shape) > 8192:
+            raise ValueError(f"port {self.name!r} has shape {self.shape}; a picture's sides are at most 8192")
         if math.prod(self.shape) > 1 << 26:
             raise ValueError(f"port {self.name!r} has shape {self.shape}, more than 64 Mi values")
         return self

@@ -285,7 +285,7 @@ def test_what_no_understudy_can_fill_is_refused_before_the_show() -> None:
     bundle = made_bundle(figure, {"plate.png": png(room())})
     with pytest.raises(BundleError, match="conditioned on 'figure'"):
         Performer(bundle, CountingEngine(figure_bundle()))
-    noise = (*manifest().inputs, Port(name="noise", shape=(8,), dtype="float32"))
+    noise = (*manifest().inputs, Port(name="loudness", shape=(8,), dtype="float32"))
     bundle = made_bundle(manifest(inputs=noise, graphs=()), {})
-    with pytest.raises(BundleError, match="has an input 'noise'"):
+    with pytest.raises(BundleError, match="has an input 'loudness'"):
         Performer(bundle, CountingEngine(figure_bundle()))

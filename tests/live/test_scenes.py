@@ -1,0 +1,112 @@
+"""A dancer in a painting, and a backdrop that lives without a camera."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.backends import open_engine
+from engines.bundle import Bundle, write_bundle
+from engines.images import Frame
+from engines.performer import Performer
+from engines.pose.follow import Follower
+from engines.pose.tracker import Tracked
+from live.control.parameters import Controls
+from live.gauges import Gauges
+from live.mailbox import Latest
+from live.pipeline import Drawing, Performed, Prepared, Preparing, Seen, StandIn, TimedEngine
+from live.rendering import render
+from live.sinks.recorder import Movie
+from live.sources import Captured
+from tests.fakes import standing
+from tests.fakes_engines import composite_bundle, noise_bundle
+from tests.live.test_rendering import _decoded
+
+
+def _stand_in(bundle: Bundle) -> StandIn:
+    engine = TimedEngine(open_engine(bundle, "onnxruntime", "f32"))
+    return StandIn(Performer(bundle, engine), engine)
+
+
+def _written(folder: Path, bundle: Bundle) -> Path:
+    write_bundle(folder, bundle.manifest, {name: bundle.read(name) for name in bundle.manifest.files})
+    return folder
+
+
+def _preparing(act: StandIn, seen: Latest[Seen], out: Latest[Prepared], controls: Controls) -> Preparing:
+    frames: Latest[Captured] = Latest()
+    return Preparing(lambda: act, Follower(None), frames, seen, lambda: controls, out)
+
+
+def _person() -> np.ndarray:
+    mask = np.zeros((48, 64), np.uint8)
+    mask[8:46, 20:32] = 255
+    return mask
+
+
+def test_a_dancer_is_cut_out_by_the_trackers_mask_and_stands_in_the_scene() -> None:
+    act, seen, out = _stand_in(composite_bundle(64)), Latest[Seen](), Latest[Prepared]()
+    red = np.full((48, 64, 3), (220, 10, 10), np.uint8)
+    seen.put(Seen(Captured(red, 0.0), Tracked(standing(), _person(), 0.0)))
+    _preparing(act, seen, out, Controls()).step()
+    assert out.newest is not None
+    prepared = out.newest.value
+    image = act.performer.drawn(prepared.inputs, prepared.scene).image
+    reds = (image[..., 0] > 200).sum()
+    assert 60 < reds < 1200
+    assert (image[:8] == 90).all()
+    act.performer.close()
+
+
+def test_a_dancer_who_was_put_outside_of_the_scene_is_no_broken_engine() -> None:
+    act, seen, out = _stand_in(composite_bundle(64)), Latest[Seen](), Latest[Prepared]()
+    seen.put(
+        Seen(Captured(np.zeros((48, 64, 3), np.uint8), 0.0), Tracked(standing(), np.zeros((48, 64), np.uint8), 0.0))
+    )
+    preparing = _preparing(act, seen, out, Controls())
+    performed: Latest[Performed] = Latest()
+    drawing = Drawing(act, out, performed, Gauges())
+    preparing.step()
+    assert out.newest is not None
+    for _ in range(20):
+        out.put(out.newest.value)
+        drawing.step()
+    assert performed.count == 20
+    drawing.close()
+
+
+def test_a_backdrop_lives_without_a_camera() -> None:
+    act, out = _stand_in(noise_bundle()), Latest[Prepared]()
+    preparing = _preparing(act, Latest(), out, Controls(knobs={"walk": 4.0}))
+    pictures: list[Frame] = []
+    end_s = time.monotonic() + 5
+    while len(pictures) < 3 and time.monotonic() < end_s:
+        if preparing.step():
+            assert out.newest is not None
+            pictures.append(act.performer.drawn(out.newest.value.inputs, out.newest.value.scene).image.copy())
+    assert len(pictures) == 3
+    assert (pictures[0] != pictures[2]).any()
+    act.performer.close()
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_a_clip_is_performed_inside_a_scene(tmp_path: Path, mirror: bool) -> None:
+    class Masking:
+        def track(self, _frame: Frame, time_s: float) -> Tracked:
+            return Tracked(standing(), _person(), time_s)
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    movie = Movie(tmp_path / "clip.mp4", (48, 64), 10)
+    for number in range(4):
+        movie.write(np.full((48, 64, 3), (220, 10, 10), np.uint8), number / 10)
+    movie.close()
+    bundle = _written(tmp_path / "scene", composite_bundle(64))
+    render(bundle, str(movie.path), tmp_path / "out.mp4", mirror=mirror, opened_tracker=Masking)
+    frames = _decoded(tmp_path / "out.mp4")
+    assert len(frames) == 4
+    reds = [np.flatnonzero((frame[..., 0] > 150).any(axis=0)) for frame in frames]
+    assert all(len(columns) > 3 for columns in reds)
+    assert all(abs(float(columns.mean()) - float(reds[0].mean())) < 1 for columns in reds)
