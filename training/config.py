@@ -8,7 +8,7 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,6 +16,9 @@ from engines.errors import ConfigError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1000)]
+
+
+Checked = TypeVar("Checked", bound=BaseModel)
 
 
 class Section(BaseModel):
@@ -232,18 +235,33 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainingConfig:
 
     Raises ConfigError naming file, key, value and what is allowed.
     """
-    values = _read(Path(path))
-    for override in overrides:
-        _lay_over(values, override)
-    return config_from(values, str(path))
+    return config_from(read_values(path, overrides), str(path))
 
 
 def config_from(values: Mapping[str, Any], origin: str) -> TrainingConfig:
     """`values` as a checked config; `origin` is named in the sentence of a ConfigError."""
+    return checked(TrainingConfig, values, origin)
+
+
+def read_values(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """What a config says, with overrides laid over it, not checked yet. Raises ConfigError."""
+    values = _read(Path(path))
+    for override in overrides:
+        _lay_over(values, override)
+    return values
+
+
+def method_of(path: Path, overrides: Sequence[str] = ()) -> str:
+    """The method that a config names, whatever else it says. Raises ConfigError when it cannot be read."""
+    return str(read_values(path, overrides).get("method", TrainingConfig.model_fields["method"].default))
+
+
+def checked(model: type[Checked], values: Mapping[str, Any], origin: str) -> Checked:
+    """`values` as a frozen `model`; `origin` is named in the sentence of a ConfigError."""
     try:
-        return TrainingConfig.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_sentence(error, origin)) from None
+        raise ConfigError(_sentence(error, origin, model)) from None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -279,18 +297,19 @@ def _value(text: str) -> Any:
         return text
 
 
-def _sentence(error: ValidationError, origin: str) -> str:
+def _sentence(error: ValidationError, origin: str, model: type[BaseModel]) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"{origin}: unknown key {key}; allowed here: {', '.join(_allowed_keys(first['loc'][:-1]))}"
+        return f"{origin}: unknown key {key}; allowed here: {', '.join(_allowed_keys(model, first['loc'][:-1]))}"
+    if first["type"] == "value_error":  # of several keys together
+        return f"{origin}: {first['msg'].removeprefix('Value error, ')}"
     more = f" (and {len(error.errors()) - 1} more)" if len(error.errors()) > 1 else ""
     found = first["input"]
     return f"{origin}: {key} is {found!r}, which is not allowed: {first['msg'].lower()}{more}"
 
 
-def _allowed_keys(location: Sequence[int | str]) -> list[str]:
-    model: type[BaseModel] = TrainingConfig
+def _allowed_keys(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
     for part in location:
         model = model.model_fields[str(part)].annotation  # type: ignore[assignment]
     return list(model.model_fields)

@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -9,24 +10,32 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engines.errors import ConfigError
-from training.config import TrainingConfig
 
 
-def training_device(config: TrainingConfig) -> torch.device:
+class Precise(Protocol):
+    """The part of a config that says how and where to compute."""
+
+    @property
+    def precision(self) -> str: ...
+    @property
+    def device(self) -> str: ...
+
+
+def training_device(config: Precise) -> torch.device:
     if config.device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device is 'cuda', but torch finds no GPU here; set device=auto or device=cpu")
     use_gpu = config.device == "cuda" or (config.device == "auto" and torch.cuda.is_available())
     return torch.device("cuda" if use_gpu else "cpu")
 
 
-def uses_bf16(config: TrainingConfig, device: torch.device) -> bool:
+def uses_bf16(config: Precise, device: torch.device) -> bool:
     """Whether forward passes run in bfloat16: asked for, or `auto` on hardware that multiplies it natively."""
     if config.precision != "auto":
         return config.precision == "bf16"
     return torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_multiplies_bf16()
 
 
-def autocast(config: TrainingConfig, device: torch.device) -> AbstractContextManager[object]:
+def autocast(config: Precise, device: torch.device) -> AbstractContextManager[object]:
     return torch.autocast(device.type, torch.bfloat16) if uses_bf16(config, device) else nullcontext()
 
 

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -62,10 +62,22 @@ def export(
     Raises BadInput when the run or its pairs are not there, UnderstudyError when the proof fails: nothing is written.
     A form that must outlast a preflight (a film that goes on) is written `anyway` only where that is asked for.
     """
+    trained = _trained(Path(run), checkpoint, size, side)
+    return write_proved(trained, Path(bundle), name=name, int8=int8, progress=progress, anyway=anyway)
+
+
+def write_proved(
+    trained: "Exportable",
+    bundle: Path,
+    *,
+    name: str | None = None,
+    int8: bool = True,
+    progress: bool = True,
+    anyway: bool = False,
+) -> Bundle:
+    """Write what was trained as a bundle, proved as `export` says."""
     console = Console(stderr=True, quiet=not progress)
-    run, bundle = Path(run), Path(bundle)
-    trained = _trained(run, checkpoint, size, side)
-    console.print(f"exporting {run} {trained.told}", highlight=False, soft_wrap=True)
+    console.print(f"exporting {trained.told}", highlight=False, soft_wrap=True)
     manifest = _manifest(trained, name or bundle.name)
     if isinstance(trained.form, Preflown):
         figures, told = trained.form.preflight(trained.generator, anyway)
@@ -73,7 +85,7 @@ def export(
         console.print(told, highlight=False, soft_wrap=True)
     ported, first = trained.form.ported(trained.generator), trained.form.inputs(trained.judged[0])
     files = {"generator.onnx": onnx_graph(ported, first, [port.name for port in manifest.outputs])}
-    files |= {**trained.form.files(), "preview.png": png(_preview(trained))}
+    files |= {**trained.form.files(), "preview.png": png(_preview(trained, manifest.size))}
     _prove(made_bundle(manifest, files), trained)
     if int8 and not isinstance(trained.form, Preflown):  # what must last hundreds of steps has no bits to lose
         files["generator.int8.onnx"], psnr = _int8(trained, manifest, files)
@@ -94,6 +106,25 @@ def export(
     return written
 
 
+class Exportable(Protocol):
+    """What can be written as a bundle: a generator as it performs, its form, and inputs to judge it by, by number."""
+
+    @property
+    def form(self) -> Form: ...
+    @property
+    def generator(self) -> nn.Module: ...
+    @property
+    def judged(self) -> list[int]: ...
+    @property
+    def calibrated_on(self) -> list[int]: ...
+    @property
+    def told(self) -> str: ...
+
+    def described(self, name: str) -> dict[str, Any]:
+        """Fields of the manifest beside name, graphs and what the form says."""
+        ...
+
+
 @dataclass(frozen=True)
 class Trained:
     """A run opened for export: its generator as it performs, and the pairs to judge it by."""
@@ -112,6 +143,23 @@ class Trained:
         examples = self.examples
         found = [i for split in (examples.test, examples.validation) for i in examples.spread(split, 12)]
         return found or examples.spread(examples.train, 12)
+
+    @property
+    def calibrated_on(self) -> list[int]:
+        return list(self.examples.spread(self.examples.train, CALIBRATION_IMAGES))
+
+    def described(self, name: str) -> dict[str, Any]:
+        config = self.config
+        return {
+            **said_of(config, name),
+            "size": config.shape,
+            "made_by": {
+                **made_by(config, self.steps, self.trained_s),
+                "pairs": self.examples.pairs.folder.name,
+                "learned_from": f"{len(self.examples.train)} pairs",
+                **({"side": self.examples.side} if hasattr(self.examples, "side") else {}),
+            },
+        }
 
 
 def chosen_checkpoint(run: Path, which: Which = "best") -> tuple[Path, str]:
@@ -147,6 +195,7 @@ def _trained(run: Path, which: Which = "best", size: Size | None = None, side: s
     if size is not None:
         config = config.model_copy(update={"size": size[0], "wide": size[1]})
         examples = _opened(pairs, config, side)
+    told = f"{run} {told}"
     return Trained(config, examples, form(config, examples), performer, steps, float(said["trained_s"]), told)
 
 
@@ -155,33 +204,34 @@ def _opened(pairs: PairSet, config: TrainingConfig, side: str | None) -> Any:
     return examples if side is None else examples.seen_from(side)
 
 
-def _manifest(trained: Trained, name: str) -> Manifest:
-    config = trained.config
+def said_of(config: Any, name: str) -> dict[str, Any]:
+    """Fields of the manifest that every method's config has to say."""
+    return {
+        "title": config.title or name,
+        "method": config.method,
+        "licence": config.licence,
+        "credits": config.credits,
+    }
+
+
+def made_by(config: Any, steps: int, trained_s: float) -> dict[str, str]:
     resolved = hashlib.sha256(config.model_dump_json().encode()).hexdigest()
-    return Manifest(
-        name=name,
-        title=config.title or name,
-        method=config.method,
-        size=config.shape,
-        graphs=(Graph(file="generator.onnx", precision="f32"),),
-        licence=config.licence,
-        credits=config.credits,
-        made_by={
-            "config": f"{config.name} {resolved[:12]}",
-            "pairs": trained.examples.pairs.folder.name,
-            "learned_from": f"{len(trained.examples.train)} pairs",
-            "trained": f"{trained.steps} steps, {trained.trained_s / 60:.1f} minutes",
-            "torch": torch.__version__,
-            **({"side": trained.examples.side} if hasattr(trained.examples, "side") else {}),
-        },
-        **trained.form.described(),
-    )
+    return {
+        "config": f"{config.name} {resolved[:12]}",
+        "trained": f"{steps} steps, {trained_s / 60:.1f} minutes",
+        "torch": torch.__version__,
+    }
+
+
+def _manifest(trained: Exportable, name: str) -> Manifest:
+    graphs = (Graph(file="generator.onnx", precision="f32"),)
+    return Manifest(name=name, graphs=graphs, **trained.described(name), **trained.form.described())
 
 
 # The proof -----------------------------------------------------------------------------------------------------------
 
 
-def _prove(bundle: Bundle, trained: Trained) -> None:
+def _prove(bundle: Bundle, trained: Exportable) -> None:
     inputs = [trained.form.inputs(i) for i in trained.judged[:PROVED_ON]]
     played = _played(bundle, "f32", inputs)
     for index, (fed, outputs) in enumerate(zip(inputs, played, strict=True)):
@@ -204,10 +254,10 @@ def _gap(outputs: Outputs, others: Outputs) -> int:
     return max(int(np.abs(outputs[name].astype(int) - others[name]).max()) for name in outputs)
 
 
-def _int8(trained: Trained, manifest: Manifest, files: dict[str, bytes]) -> tuple[bytes, float]:
+def _int8(trained: Exportable, manifest: Manifest, files: dict[str, bytes]) -> tuple[bytes, float]:
     """The int8 graph with as many float layers at its end as it takes to be near the reference, and its PSNR."""
-    examples, form = trained.examples, trained.form
-    calibration = [form.inputs(i) for i in examples.spread(examples.train, CALIBRATION_IMAGES)]
+    form = trained.form
+    calibration = [form.inputs(i) for i in trained.calibrated_on]
     inputs = [form.inputs(i) for i in trained.judged]
     reference = _seen(trained, _played(made_bundle(manifest, files), "f32", inputs))
     tried = []
@@ -233,16 +283,16 @@ def _played(bundle: Bundle, precision: str, inputs: Sequence[Inputs]) -> list[di
         engine.close()
 
 
-def _seen(trained: Trained, played: Sequence[Outputs]) -> list[Frame]:
+def _seen(trained: Exportable, played: Sequence[Outputs]) -> list[Frame]:
     """Finished pictures: precisions are compared as they are seen."""
     return [trained.form.seen(outputs, i) for outputs, i in zip(played, trained.judged, strict=True)]
 
 
-def _preview(trained: Trained) -> Frame:
+def _preview(trained: Exportable, shape: Size) -> Frame:
     index = trained.judged[len(trained.judged) // 2]
     levels = trained.form.longhand(trained.generator, trained.form.inputs(index))
     shown = trained.form.seen({name: value.astype(np.uint8) for name, value in levels.items()}, index)
     looked_at, real = trained.form.beside(index)
-    height, width = trained.config.shape
+    height, width = shape
     size = (PREVIEW_SIDE, round(PREVIEW_SIDE * width / height))
     return sheet(*(resized(picture, size)[None] for picture in (looked_at, shown, real)))

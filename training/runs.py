@@ -20,12 +20,12 @@ import torch
 
 from engines.errors import BadInput, UnderstudyError
 from engines.measuring import measured_header
-from training.config import TrainingConfig, config_from
+from training.config import Section, TrainingConfig, config_from
 
 Line = dict[str, Any]
 
 
-def describe(folder: Path, config: TrainingConfig, facts: Mapping[str, Any]) -> None:
+def describe(folder: Path, config: Section, facts: Mapping[str, Any]) -> None:
     """Write config.json and run.json. `facts` are the run's own: pairs, output, learned_from."""
     header = measured_header()
     said = {**facts, "torch": torch.__version__, **header}
