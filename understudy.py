@@ -408,9 +408,13 @@ def _pairs_of_kind(args: argparse.Namespace) -> int:
 
 
 def train(args: argparse.Namespace) -> int:
-    from training.config import load_config
+    from training.config import load_config, method_of
 
+    if method_of(args.config, args.set) == "singan":
+        return _train_singan(args)
     config = load_config(args.config, args.set)
+    if args.image is not None:
+        raise BadInput("--image is for method singan, which learns from one picture; this config needs --pairs PAIRS")
     config = config.as_wide_as(_as_wide(config, args.width, args.out if args.resume else None))
     if args.dry_run:
         from training.plan import planned, print_plan
@@ -429,11 +433,36 @@ def train(args: argparse.Namespace) -> int:
     return 0
 
 
+def _train_singan(args: argparse.Namespace) -> int:
+    from training.singan.config import load_singan_config
+
+    config = load_singan_config(args.config, args.set)
+    if args.dry_run:
+        from training.singan.plan import planned_singan, print_singan_plan
+
+        print_singan_plan(planned_singan(config, args.image))
+        return 0
+    if args.out is None or (args.image is None and not args.resume):
+        raise BadInput("training from one picture needs --image PICTURE and --out RUN (only --dry-run does without)")
+    if args.pairs is not None or args.minutes is not None or args.steps is not None or args.devices > 1:
+        raise BadInput("method singan takes no --pairs, --minutes, --steps or --devices; --set learning.iterations=N")
+    from training.singan.loop import train_singan
+
+    train_singan(config, args.image or args.out, args.out, resume=args.resume)
+    return 0
+
+
 def export(args: argparse.Namespace) -> int:
     from engines.bundle.writing import check_place
     from training.export import directions
     from training.export import export as exported
+    from training.singan.runs import is_singan
 
+    if is_singan(args.run_folder):
+        check_place(args.out)
+        return _export_singan(args)
+    if args.kind or args.knob or args.start is not None:
+        raise BadInput("--kind, --start and --knob are for runs from one picture (method singan); leave them away")
     places = list(directions(args.run_folder, args.out))
     for out, _ in places:
         check_place(out)  # before minutes of calibration, not after
@@ -441,6 +470,14 @@ def export(args: argparse.Namespace) -> int:
         name = args.name if side is None or args.name is None else f"{args.name} {out.name[-6:].replace('_', ' ')}"
         how = {"int8": not args.no_int8, "checkpoint": args.checkpoint, "size": args.size, "anyway": args.anyway}
         exported(args.run_folder, out, name=name, side=side, **how)
+    return 0
+
+
+def _export_singan(args: argparse.Namespace) -> int:
+    from training.singan.exporting import export_singan
+
+    how = {"kind": args.kind, "start": args.start, "knobs": dict(args.knob), "int8": not args.no_int8}
+    export_singan(args.run_folder, args.out, name=args.name, **how)
     return 0
 
 
@@ -485,6 +522,68 @@ def compare(args: argparse.Namespace) -> int:
     from training.comparison import compare as compared
 
     compared(args.pairs, args.configs, minutes=args.minutes, out=args.out)
+    return 0
+
+
+def singan_sample(args: argparse.Namespace) -> int:
+    from training.singan.command import sample
+
+    sample(args.run_folder, args.out, count=args.count, size=args.size, start=args.start, seed=args.seed)
+    return 0
+
+
+def singan_harmonize(args: argparse.Namespace) -> int:
+    from training.singan.command import harmonize
+
+    harmonize(args.run_folder, args.picture, args.mask, args.out, start=args.start, tune=args.tune)
+    return 0
+
+
+def singan_edit(args: argparse.Namespace) -> int:
+    from training.singan.command import edit
+
+    edit(args.run_folder, args.picture, args.mask, args.out, start=args.start)
+    return 0
+
+
+def singan_paint(args: argparse.Namespace) -> int:
+    from training.singan.command import paint
+
+    paint(args.run_folder, args.picture, args.out, start=args.start, colors=args.colors)
+    return 0
+
+
+def singan_animate(args: argparse.Namespace) -> int:
+    from training.singan.command import animate
+
+    animate(
+        args.run_folder,
+        args.out,
+        seconds=args.seconds,
+        fps=args.fps,
+        walk=args.walk,
+        amplitude=args.amplitude,
+        start=args.start,
+        seed=args.seed,
+    )
+    return 0
+
+
+def singan_upscale(args: argparse.Namespace) -> int:
+    from training.singan.command import upscale
+
+    upscale(args.run_folder, args.picture, args.out, factor=args.factor)
+    return 0
+
+
+def singan_measure(args: argparse.Namespace) -> int:
+    from engines.measuring import measured_header, write_json
+    from training.singan.command import measure
+
+    header = measured_header()
+    figures = measure(args.run_folder, samples=args.samples)
+    if args.json:
+        write_json(args.json, {**header, "singan": figures})
     return 0
 
 
@@ -596,6 +695,12 @@ def _knob(text: str) -> tuple[str, float]:
         return name, float(value if equals else "no")
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no knob: write NAME=VALUE, for example saturation=1.2") from None
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) > 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no count: write a whole number, for example 8")
+    return int(text)
 
 
 def _place(text: str) -> tuple[int, int]:
@@ -818,6 +923,7 @@ def _training_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("config", type=Path)
     one.add_argument("--pairs", type=Path)
     one.add_argument("--out", type=Path, metavar="RUN")
+    one.add_argument("--image", type=Path, metavar="PICTURE", help="for method singan: the one picture to learn")
     one.add_argument("--dry-run", action="store_true", help="only print config, networks, memory and time")
     one.add_argument("--devices", type=int, default=1, help="train together on this many GPUs (or CPU processes)")
     one.add_argument("--nodes", type=int, default=1, help="... on each of this many machines")
@@ -840,6 +946,12 @@ def _training_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--anyway", action="store_true", help="also a film that dies when it goes on by itself")
     one.add_argument(
         "--checkpoint", choices=("best", "newest"), default="best", help="best: as it did best on held-out pairs"
+    )
+
+    one.add_argument("--kind", choices=("composite", "animation"), help="of a run from one picture")
+    one.add_argument("--start", type=int, help="of a run from one picture: the scale at which it begins")
+    one.add_argument(
+        "--knob", type=_knob, action="append", default=[], metavar="NAME=VALUE", help="another default of a knob"
     )
 
     one = _command(commands, "pack", pack, "put a run with its pairs into one small file, to go on elsewhere")
@@ -867,6 +979,7 @@ def _training_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--minutes", type=float, default=8)
     one.add_argument("--out", type=Path, required=True)
 
+    _singan_commands(commands)
     costumes = commands.add_parser("costume", help="a performer that nobody filmed").add_subparsers(required=True)
     one = _command(costumes, "render", costume_render, "render training pairs of a costume")
     one.add_argument("costume", type=Path)
@@ -875,6 +988,50 @@ def _training_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--size", type=int, default=512)
     one.add_argument("--seed", type=int, default=0)
     one.add_argument("--workers", type=int, default=2)
+
+
+def _singan_commands(commands: "argparse._SubParsersAction") -> None:
+    modes = commands.add_parser("singan", help="what one picture's generator can do").add_subparsers(required=True)
+
+    def mode(name: str, run: Command, help: str, out: str) -> argparse.ArgumentParser:
+        one = _command(modes, name, run, help)
+        one.add_argument("run_folder", type=Path, metavar="RUN")
+        one.add_argument("--out", type=Path, required=True, metavar=out)
+        return one
+
+    start = "the scale from which on it is redrawn; a low one keeps less of it (default: the third finest)"
+    one = mode("sample", singan_sample, "random pictures like the learned one", "DIR")
+    one.add_argument("--count", type=_count, default=8)
+    one.add_argument("--size", type=_size, metavar="WxH", help="any size and aspect (default: the learned one)")
+    one.add_argument("--start", type=int, default=0, help="coarser scales keep the picture's own layout")
+    one.add_argument("--seed", type=int, default=0)
+    one = mode("harmonize", singan_harmonize, "blend a pasted figure into the picture", "OUT.png")
+    one.add_argument("--picture", type=Path, required=True, help="the picture with the figure pasted in")
+    one.add_argument("--mask", type=Path, help="white where it was pasted (default: the person in it)")
+    one.add_argument("--start", type=int, help=start)
+    one.add_argument("--tune", type=_count, default=0, metavar="STEPS", help="first learn on this very picture")
+    one = mode("edit", singan_edit, "make whole what was cut and moved about by hand", "OUT.png")
+    one.add_argument("--picture", type=Path, required=True)
+    one.add_argument("--mask", type=Path, help="white where it was changed (default: where it differs)")
+    one.add_argument("--start", type=int, help=start)
+    one = mode("paint", singan_paint, "turn a flat painting into a picture of the learned kind", "OUT.png")
+    one.add_argument("--picture", type=Path, required=True)
+    one.add_argument("--start", type=int, help=start)
+    one.add_argument("--colors", type=_count, default=0, help="first move its colors to so many of the picture's")
+    one = mode("animate", singan_animate, "a film of the picture as it changes, in an endless loop", "OUT.mp4")
+    one.add_argument("--seconds", type=float, default=8.0)
+    one.add_argument("--fps", type=float, default=25.0)
+    one.add_argument("--walk", type=float, default=1.0, help="rounds through the noise a loop")
+    one.add_argument("--amplitude", type=_share, default=0.6, help="0 the picture itself, 1 samples")
+    one.add_argument("--start", type=int, default=1, help="coarser scales stand still")
+    one.add_argument("--seed", type=int, default=0)
+    one = mode("upscale", singan_upscale, "enlarge with the fine structure that was learned", "OUT.png")
+    one.add_argument("--picture", type=Path, help="default: the learned picture")
+    one.add_argument("--factor", type=float, default=2.0)
+    one = _command(modes, "measure", singan_measure, "reconstruction, diversity and patch statistics of a run")
+    one.add_argument("run_folder", type=Path, metavar="RUN")
+    one.add_argument("--samples", type=_count, default=50)
+    one.add_argument("--json", type=Path)
 
 
 def _measuring_commands(commands: "argparse._SubParsersAction") -> None:
