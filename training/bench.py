@@ -18,12 +18,14 @@ import torch
 from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
+from engines.errors import BadInput
 from engines.images import Frame, resized
 from engines.measuring import measured_header, table, write_json
 from engines.pose.puppet import BuiltInDancer, studio
 from training.config import TrainingConfig
 from training.datasets import Examples, crop_side
 from training.devices import training_device, uses_bf16
+from training.examples import LEARNS_FROM, AnyExamples, open_examples
 from training.loop import prefetched
 from training.losses import FORMS, cut_out, feature_distance
 from training.methods import method
@@ -65,11 +67,14 @@ def bench_train(
     header = measured_header()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="understudy-bench-")))
+        if pairs is None and LEARNS_FROM[config.method] != LEARNS_FROM["pix2pix"]:
+            kinds = " or ".join(LEARNS_FROM[config.method])
+            raise BadInput(f"{config.method} learns from pairs of kind {kinds}; name some with --pairs")
         pair_set = open_pairs(pairs) if pairs else dancer_pairs(folder / "pairs", config.size)
-        examples = Examples(pair_set, config)
+        examples = open_examples(pair_set, config)
         device = training_device(config)
         shared = stack.enter_context(shared_loop(config, examples, device))
-        plain = plain_loop(config, _aligned(examples, folder / "aligned"), device)
+        plain = _plain(config, examples, folder / "aligned", device)
         counts, spent = {"shared": 0, "plain": 0}, {"shared": 0.0, "plain": 0.0}
         for _ in range(ROUNDS):  # in turns, so that a machine's moods hit both
             for name, loop in (("shared", shared), ("plain", plain)):
@@ -100,8 +105,19 @@ def bench_train(
     return figures
 
 
+def _plain(config: TrainingConfig, examples: Any, folder: Path, device: torch.device) -> Iterator[int]:
+    if config.method in ("cyclegan", "fastcut"):
+        from training.plain_style import plain_style_loop
+
+        return plain_style_loop(config, examples, device)
+    if config.method != "pix2pix" or not isinstance(examples, Examples):
+        kind = examples.pairs.header.kind
+        raise BadInput(f"there is no plain loop to compare {config.method} on pairs of kind {kind!r} with")
+    return plain_loop(config, _aligned(examples, folder), device)
+
+
 @contextmanager
-def shared_loop(config: TrainingConfig, examples: Examples, device: torch.device) -> Iterator[Iterator[int]]:
+def shared_loop(config: TrainingConfig, examples: AnyExamples, device: torch.device) -> Iterator[Iterator[int]]:
     """Steps of the shared loop with its discriminator awake, as `train` takes them; yields images done a step."""
     torch.manual_seed(config.seed)
     learner = method(config, examples, device)

@@ -12,7 +12,7 @@ from torch import nn
 import understudy
 from engines.backends import open_engine
 from engines.bundle import open_bundle
-from engines.errors import ConfigError
+from engines.errors import BadInput, ConfigError
 from engines.images import Frame
 from engines.performer import Performer
 from engines.scene import Scene
@@ -288,3 +288,13 @@ def test_a_student_is_what_a_cyclegan_performs_with(pairs: PairSet) -> None:
     assert not [module for module in learner.performer(examples).modules() if isinstance(module, nn.InstanceNorm2d)]
     teacher = CycleGAN(_config("cyclegan", style={"student": None}), CPU)
     assert [module for module in teacher.performer(examples).modules() if isinstance(module, nn.InstanceNorm2d)]
+
+
+@pytest.mark.parametrize("name", ["fastcut", "cyclegan"])
+def test_the_bench_compares_it_with_a_plain_loop(pairs: PairSet, name: str) -> None:
+    from training.bench import bench_train
+
+    figures = bench_train(_config(name), pairs.folder, seconds=0.2)
+    assert figures["ratio"] > 0
+    with pytest.raises(BadInput, match="--pairs"):
+        bench_train(_config(name))
