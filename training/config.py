@@ -135,7 +135,7 @@ class NextFrameConfig(Section):
     noise: float = Field(default=0.04, ge=0, le=0.5, description="noise on what it looks at, of the range of levels")
     stir: float = Field(default=0.02, ge=0, le=0.5, description="noise on what is fed back when it performs")
     motion: Weight = Field(default=20, description="its motion energy, place by place, against the film's")
-    guard: Share = Field(default=0.3, description="the drift guard's strength when it performs")
+    guard: Share = Field(default=0.1, description="the drift guard's strength when it performs")
 
 
 class RolloutConfig(Section):

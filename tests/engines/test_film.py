@@ -168,5 +168,5 @@ def test_a_films_look_survives_a_manifest() -> None:
     again = FilmLook.from_metrics(film.metrics())
     assert again is not None
     assert again.mean_low == pytest.approx(film.mean_low, abs=1e-3)
-    assert again.detail_high == pytest.approx(film.detail_high, abs=1e-3)
+    assert again.deviation_high == pytest.approx(film.deviation_high, abs=1e-3)
     assert FilmLook.from_metrics({}) is None

@@ -27,6 +27,7 @@ from training.film_examples import FilmBatch, FilmExamples
 from training.losses import FORMS, cut_out, feature_distance, lightly_changed
 from training.methods import Seen
 from training.networks import discriminator, generator
+from training.networks.flowing import Flowing
 from training.sharing import rank, with_shared_norms
 from training.standing import Measured
 from training.updates import adam, falling, updated
@@ -62,7 +63,10 @@ class NextFrame:
 
     def __init__(self, config: TrainingConfig, examples: FilmExamples | None, device: torch.device) -> None:
         self.config, self.device, self._examples = config, device, examples
-        self._generator = placed(generator(config.generator, channels_in=6), device)
+        self._generator = placed(generator(config.generator, channels_in=6, shape=config.shape), device)
+        if examples is not None and isinstance(self._generator, Flowing):
+            mean = examples.frames[examples.train].mean(axis=0) / 127.5 - 1
+            self._generator.begin_at(torch.from_numpy(mean).float().permute(2, 0, 1))
         self._average = averaged_copy(self._generator)
         self._discriminator = discriminator(config.discriminator, seen=3 * IN_A_ROW)
         self._form = FORMS[config.losses.form]
@@ -238,7 +242,8 @@ class NextFrame:
         l1, motion, edges, last, real_last = [], [], [], begun.start, begun.origin
         for k, picture in enumerate(pictures):
             real, counts = begun.following[:, k], begun.known[:, k]
-            share = (counts * begun.weight).view(-1, 1, 1, 1)
+            # The farther a step, the less of it is known: where water will break is anybody's guess.
+            share = (counts * begun.weight / (k + 1)).view(-1, 1, 1, 1)
             l1.append(((picture - real).abs() * share).mean())
             if weights.edges:
                 across, down = (picture - real).diff(dim=3).abs(), (picture - real).diff(dim=2).abs()

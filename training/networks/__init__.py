@@ -9,9 +9,16 @@ if TYPE_CHECKING:
 
 
 def generator(
-    config: "GeneratorConfig", channels_in: int = 3, matte: bool = False, channels_out: int | None = None
+    config: "GeneratorConfig",
+    channels_in: int = 3,
+    matte: bool = False,
+    channels_out: int | None = None,
+    shape: tuple[int, int] = (1, 1),
 ) -> nn.Module:
-    """A fresh generator: (B, channels_in, H, W) to color, to color and matte (B, 4, H, W), or to what is asked for."""
+    """A fresh generator: (B, channels_in, H, W) to color, to color and matte (B, 4, H, W), or to what is asked for.
+
+    `shape` (H, W) is for those that know the places of a picture.
+    """
     channels_out = channels_out or (4 if matte else 3)
     match config.kind:
         case "light":
@@ -33,7 +40,7 @@ def generator(
         case "flowing":
             from training.networks.flowing import Flowing
 
-            return Flowing(channels_in, config.width, config.blocks)
+            return Flowing(channels_in, config.width, config.blocks, shape)
 
 
 def discriminator(config: "DiscriminatorConfig", conditioned_channels: int = 3, seen: int = 3) -> nn.Module | None:

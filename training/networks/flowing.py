@@ -24,10 +24,15 @@ SHUT = -2.0
 
 
 class Flowing(nn.Module):
-    """(B, 3, H, W) in -1..1 to the picture a stride later; H and W are multiples of 16."""
+    """Pictures (B, channels_in, H, W) in -1..1, the newest last, to the one after; H and W are multiples of 16.
 
-    def __init__(self, channels_in: int, width: int, blocks: int) -> None:
+    What it paints is told as the difference to `home` (1, 3, h, w), learned with the rest: the picture that a place has
+    when nothing happens there, so that what stands still in a film stays what it is.
+    """
+
+    def __init__(self, channels_in: int, width: int, blocks: int, shape: tuple[int, int] = (1, 1)) -> None:
         super().__init__()
+        self.home = nn.Parameter(torch.zeros(1, 3, *shape))
         one, two, four = width, 2 * width, 4 * width
         self.stem = nn.Sequential(_convolution(channels_in * FACTOR**2, one), _Branch(one))
         self.down_8 = nn.Sequential(_convolution(one, two, stride=2), _Branch(two))
@@ -47,7 +52,18 @@ class Flowing(nn.Module):
         up = self.body_4(_doubled(self.up_4(up)) + quarter)
         moved = moved_by(x[:, -3:], torch.tanh(self.flow(up)))
         raw = functional.pixel_shuffle(without_grid(self.gate_and_paint(up)), FACTOR)
-        return moved + torch.sigmoid(raw[:, 3:]) * (torch.tanh(raw[:, :3]) - moved)
+        return moved + torch.sigmoid(raw[:, 3:]) * (torch.tanh(raw[:, :3] + self._home(x)) - moved)
+
+    @torch.no_grad()
+    def begin_at(self, picture: Tensor) -> None:
+        """`picture` (3, H, W) in -1..1, such as the mean of a film, is what `home` begins with."""
+        self.home.copy_(torch.atanh(picture.clamp(-0.95, 0.95))[None])
+
+    def _home(self, x: Tensor) -> Tensor:
+        size = (int(x.shape[2]), int(x.shape[3]))
+        if tuple(self.home.shape[2:]) in (size, (1, 1)):
+            return self.home
+        return functional.interpolate(self.home, size=size, mode="bilinear", align_corners=False)
 
 
 def moved_by(picture: Tensor, flow: Tensor) -> Tensor:
