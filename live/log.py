@@ -98,18 +98,25 @@ class ShowLog:
             self._put(["r", self._acts[id(act)]])
 
     def prepared(self, act: object, prepared: Prepared) -> None:
+        """A scene; without `seen` it was dreamt, and no camera is there."""
         seen, controls = prepared.seen, prepared.controls
-        assert seen is not None
         assert controls is not None
-        size = seen.captured.frame.shape[:2]
+        size, landmarks, mask, is_idle = (0, 0), None, None, False
         with self._lock:
-            self._film(seen.captured)
-            state = self._state_of(controls)
-            landmarks, mask = _text(seen.tracked.landmarks), None
-            if self._filming and seen.tracked.mask is not None and not self.has_visitor:
-                mask = base64.b64encode(zlib.compress(seen.tracked.mask.tobytes(), 1)).decode()
-            time_s, latency_s = seen.captured.captured_s, prepared.latency_s
-            self._put(["p", self._acts[id(act)], time_s, size, landmarks, seen.is_idle, state, latency_s, mask])
+            if seen is not None:
+                self._film(seen.captured)
+                size, is_idle = seen.captured.frame.shape[:2], seen.is_idle
+                landmarks, mask = _text(seen.tracked.landmarks), self._masked(seen.tracked.mask)
+            state, time_s = self._state_of(controls), prepared.scene.captured_s
+            self._put(["p", self._acts[id(act)], time_s, size, landmarks, is_idle, state, prepared.latency_s, mask])
+
+    def _masked(self, mask: NDArray[np.uint8] | None) -> str | None:
+        """A silhouette is a picture too: of it is only said that it was there, unless the camera is kept."""
+        if mask is None:
+            return None
+        if self._filming is None or self.has_visitor:
+            return ""
+        return base64.b64encode(zlib.compress(mask.tobytes(), 1)).decode()
 
     def performed(self, act: object, performed: Performed) -> None:
         with self._lock:
@@ -200,7 +207,7 @@ def checksum(picture: Frame) -> int:
 
 def mask_of(text: str | None, size: Sequence[int]) -> NDArray[np.uint8] | None:
     """As it was logged, (H, W)."""
-    if text is None:
+    if not text:
         return None
     return np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(size[0], size[1])
 

@@ -299,17 +299,10 @@ class Preparing:
         now_s, controls, watch = time.perf_counter(), self._read_controls(), Stopwatch()
         self._taken_s = max(self._taken_s + DREAM_S, now_s - DREAM_S)
         captured, seen = self._frames.newest, self._seen.newest
-        frame = captured.value.frame if captured else None
         mask = seen.value.tracked.mask if seen and now_s - seen.value.captured.captured_s < FRESH_S else None
-        scene = Scene(
-            presence=1.0,
-            frame=flipped(frame) if controls.mirror and frame is not None else frame,
-            captured_s=now_s,
-            mask=flipped(mask) if controls.mirror and mask is not None else mask,
-            restart=controls.dream_reset,
-            knobs=controls.knobs,
-        )
-        self._out.put(Prepared(performer.conditioned(scene), scene, Spent(conditioning_s=watch.lap())))
+        looked = Seen(Captured(captured.value.frame, now_s), Tracked(None, mask, now_s)) if captured else None
+        prepared = dreamt(performer, looked, controls, now_s)
+        self._out.put(replace(prepared, spent=Spent(conditioning_s=watch.lap())))
         return True
 
     def _smoothed(self, inputs: Inputs, controls: Controls, time_s: float) -> Inputs:
@@ -321,6 +314,20 @@ class Preparing:
             return inputs
         mixed = self._trail(picture, controls.smooth_before, elapsed_s)
         return {**inputs, "conditioning": mixed.reshape(picture.shape)}
+
+
+def dreamt(performer: Performs, seen: Seen | None, controls: Controls, time_s: float) -> Prepared:
+    """The next picture of what goes on by itself; `seen` is there where a camera is."""
+    frame, mask = (seen.captured.frame, seen.tracked.mask) if seen else (None, None)
+    scene = Scene(
+        presence=1.0,
+        frame=flipped(frame) if controls.mirror and frame is not None else frame,
+        captured_s=time_s,
+        mask=flipped(mask) if controls.mirror and mask is not None else mask,
+        restart=controls.dream_reset,
+        knobs=controls.knobs,
+    )
+    return Prepared(performer.conditioned(scene), scene, Spent(), seen=seen, controls=controls)
 
 
 class Drawing:

@@ -174,9 +174,11 @@ class _Stage:
         post = self._camera.post(time_s) if self._camera else None
         if post is None and self._acts[act].looks_at_frames:
             return  # a visitor stood there, or it is lost: the tick that would show it is left out, or refused
+        if mask == "" and self._camera is None:
+            raise BadInput(f"{self._log}: {_CAMERA}")
         captured = post.value if post else Captured(self._blank_of((size[0], size[1])), time_s)
-        tracked = Tracked(landmarks_of(text), mask_of(mask, size), time_s)
-        self._acts[act].prepare(Seen(captured, tracked, 0.0, is_idle), self._states[state], latency_s)
+        seen = Seen(captured, Tracked(landmarks_of(text), mask_of(mask, size), time_s), 0.0, is_idle)
+        self._acts[act].prepare(seen if size[0] else None, self._states[state], latency_s, time_s)
 
     def _blank_of(self, size: Size) -> Frame:
         return self._blank.setdefault(size, np.zeros((*size, 3), np.uint8))
@@ -222,14 +224,15 @@ class _Stage:
 
 
 _CAMERA = (
-    "this show looked at the camera's pixels (mix, backdrop, inset or a performer that looks at frames), and a log "
-    "holds no pictures: log with --log-camera to keep them, or replay a show of a skeleton or figure performer before "
-    "plate, black or a picture"
+    "this show looked at the camera's pixels (mix, backdrop, inset, region, or a performer that looks at frames or "
+    "silhouettes), and a log holds no pictures: log with --log-camera to keep them, or replay a show of a skeleton or "
+    "figure performer before plate, black or a picture"
 )
 
 
 def _looks_at_camera(controls: Controls) -> bool:
-    return controls.mix < 1 or controls.backdrop == "camera" or controls.inset == "camera" or controls.passthrough
+    looks = controls.backdrop == "camera" or controls.inset == "camera" or controls.passthrough
+    return looks or controls.mix < 1 or controls.region != "whole"
 
 
 def _opened(path: Path, options: LiveOptions) -> StandIn:

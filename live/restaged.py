@@ -10,7 +10,7 @@ from live.control.parameters import Controls
 from live.film import Film
 from live.gauges import Gauges
 from live.mailbox import Latest, Post
-from live.pipeline import Drawing, FollowsPeople, Performed, Prepared, Preparing, Seen, StandIn
+from live.pipeline import Drawing, FollowsPeople, Performed, Prepared, Preparing, Seen, StandIn, dreamt
 from live.repertoire import resting_of
 from live.sources import Captured
 
@@ -52,13 +52,18 @@ class RestagedAct:
         self.stand_in = stand_in
         self._drawing = Drawing(stand_in, self._taken, self._performed, Gauges())
 
-    def prepare(self, seen: Seen, controls: Controls, latency_s: float) -> None:
+    def prepare(self, seen: Seen | None, controls: Controls, latency_s: float, time_s: float) -> None:
+        """A scene of that time. Without `seen` it is dreamt, and no camera was there."""
         self._controls, self._latency_s = controls, latency_s
-        self._seen.put(seen)
-        self._frames.put(seen.captured)
-        self._preparing.step()
+        performer = self.stand_in.performer
+        if seen is None or (performer.manifest.conditioning in BLIND and controls.region == "whole"):
+            self._prepared.put(dreamt(performer, seen, controls, time_s))
+        else:
+            self._seen.put(seen)
+            self._frames.put(seen.captured)
+            self._preparing.step()
         if post := self._prepared.newest:
-            self._by_time = {**dict(list(self._by_time.items())[-REMEMBERED:]), seen.captured.captured_s: post.value}
+            self._by_time = {**dict(list(self._by_time.items())[-REMEMBERED:]), time_s: post.value}
 
     def draw(self, time_s: float) -> None:
         if time_s not in self._by_time and self.looks_at_frames:  # it was not prepared: see `_prepare`

@@ -12,18 +12,22 @@ import cv2
 import numpy as np
 import pytest
 
+from engines.backends import open_engine
 from engines.bundle import open_bundle, write_bundle
 from engines.errors import BadInput, ConfigError, EngineError
+from engines.performer import Performer
+from engines.pose.tracker import Tracked
 from live.config import LiveOptions, live_options
 from live.doors import Doors
 from live.film import Film, Filming, film_of
 from live.loop import play
-from live.pipeline import StandIn
+from live.pipeline import StandIn, TimedEngine
 from live.replay import replay
 from live.show import Show, on_stage
 from live.sources import Captured
-from tests.fakes import FakeSink, FakeSource, fake_tracker, stand_in
+from tests.fakes import FakeSink, FakeSource, FakeTracker, fake_tracker, stand_in
 from tests.fakes_engines import figure_graph, manifest, png, room
+from tests.fakes_film import drift_bundle, drifting
 
 FIREBIRD = Path(__file__).parents[2] / "bundles" / "firebird"
 
@@ -49,8 +53,28 @@ class Noisy(FakeSource):
         return replace(captured, frame=noise)
 
 
+class Silhouettes(FakeTracker):
+    """Finds the same person everywhere, with a mask that is never the same."""
+
+    def track(self, frame: np.ndarray, time_s: float) -> Tracked:
+        mask = np.random.default_rng(int(time_s * 1e6)).integers(0, 2, frame.shape[:2]).astype(np.uint8) * 255
+        return replace(super().track(frame, time_s), mask=mask)
+
+
+def dreaming(_path: Path, _options: LiveOptions) -> StandIn:
+    """A film that goes on by itself."""
+    bundle = drift_bundle(drifting(12, (48, 64), 2.0))
+    engine = TimedEngine(open_engine(bundle, "onnxruntime", "f32"))
+    return StandIn(Performer(bundle, engine), engine)
+
+
 def logged(
-    bundle: Path, log: Path, turned: dict[str, Any], each: Callable[[Show], object] = lambda _show: None, **more: Any
+    bundle: Path,
+    log: Path,
+    turned: dict[str, Any],
+    each: Callable[[Show], object] = lambda _show: None,
+    stand_in: Callable[[Path, LiveOptions], StandIn] | None = None,
+    **more: Any,
 ) -> Path:
     """A show of some pictures in which controls are turned in the middle; `each` is called with every picture."""
     options = LiveOptions(
@@ -65,7 +89,12 @@ def logged(
         **more,
     )
     sink = FakeSink()
-    doors = Doors(source=lambda _spec: Noisy(), tracker=fake_tracker, stand_in=opened)
+    doors = Doors(
+        source=lambda _spec: Noisy(),
+        tracker=fake_tracker,
+        stand_in=stand_in or opened,
+        masking_tracker=lambda _options: Silhouettes(),
+    )
     with on_stage(options, doors=doors, sinks=[sink]) as show:
 
         def turn(_sink: FakeSink) -> bool:
@@ -235,6 +264,17 @@ def test_a_film_on_a_full_disk_is_told_and_stops_nothing(tmp_path: Path) -> None
     filming.close()
     assert "No space left" in str(filming.fault)
     assert filming.keep(room(32, seed=1)) is None
+
+
+def test_a_dream_that_silhouettes_stir_is_replayed_with_its_camera_and_refused_without(
+    bundle: Path, tmp_path: Path
+) -> None:
+    log = logged(bundle, tmp_path / "show.jsonl", {"dream_reset": 1}, stand_in=dreaming, log_camera=True)
+    done = replay(log, opened=dreaming)
+    assert done.identical == done.pictures > 20
+    log = logged(bundle, tmp_path / "other.jsonl", {}, stand_in=dreaming)
+    with pytest.raises(BadInput, match="silhouettes"):
+        replay(log, opened=dreaming)
 
 
 @pytest.mark.slow
