@@ -100,6 +100,8 @@ def render(args: argparse.Namespace) -> int:
         backend=args.backend,
         precision=args.precision,
         region=args.region,
+        knobs=dict(args.knob),
+        behind=args.behind,
     )
     return 0
 
@@ -801,9 +803,10 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     )
     one.add_argument("--steady", type=_share, default=0.8, help="color: how much of it is held from frame to frame")
     one.add_argument("--frames", type=_range, metavar="FROM:TO", help="color: only these frames of a film")
+    one.add_argument("--behind", metavar="FILM", help="a film or picture behind the figure, instead of its own room")
     one.add_argument("--deinterlace", action="store_true", help="color: an interlaced film, without its combs")
     one.add_argument(
-        "--knob", type=_knob, action="append", default=[], metavar="NAME=VALUE", help="color: saturation=1.2, hue=10"
+        "--knob", type=_knob, action="append", default=[], metavar="NAME=VALUE", help="of the bundle: saturation=1.2"
     )
     one.add_argument("--backend", default="auto")
     one.add_argument("--precision", default="auto")

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.images import Frame
+from engines.images import Frame, covering
 from engines.pose.landmarks import Joint, Landmarks, middle
 from engines.scene import Scene
 from engines.take.plate import kept_clear
@@ -49,14 +49,15 @@ class Compositor:
             return None
         tall, floor = self._standing(seen.landmarks, seen.captured_s)
         figure = _cut_out(seen)
-        height, width = self._scene.shape[:2]
+        room = self._scene if seen.room is None else covering(seen.room, self._scene.shape[:2])
+        height, width = room.shape[:2]
         depth = (knobs["row"] - knobs["horizon"]) / max(1e-3, 1 - knobs["horizon"])
         scale = knobs["height"] * height * max(LEAST_SCALE, depth) / (tall * figure.shape[0])  # scene px a frame px
         foot_x, foot_y = figure.shape[1] / 2, floor * figure.shape[0]
         moved = (knobs["across"] * width - scale * foot_x, knobs["row"] * height - scale * foot_y)
         laid = _laid(figure, scale, moved, (height, width))
         alpha = laid[..., 3:].astype(np.float32) / 255
-        picture = self._scene + alpha * (laid[..., :3] - self._scene.astype(np.float32))
+        picture = room + alpha * (laid[..., :3] - room.astype(np.float32))
         return np.dstack([np.rint(picture).astype(np.uint8), laid[..., 3]])
 
     def reset(self) -> None:

@@ -106,7 +106,7 @@ class Performer:
         """Nobody: the empty room, or, for a performer without one, the picture that was last seen."""
         self._last_output = None
         if self.manifest.finish in ("over_plate", "refine"):
-            return Drawn(self._resting, self._nobody, None, scene.captured_s)
+            return Drawn(self._room(scene), self._nobody, None, scene.captured_s)
         return Drawn(self._resting if self._shown is None else self._shown, None, None, scene.captured_s)
 
     def _finished(
@@ -127,7 +127,11 @@ class Performer:
             figure = outputs["figure"]
         self._remember(figure.copy() if self._fed_back else None)
         figure = faded(figure, self._presence(scene))
-        return over(figure, self._resting, self.manifest.plate_at), figure
+        return over(figure, self._room(scene), self.manifest.plate_at), figure
+
+    def _room(self, scene: Scene) -> Frame:
+        """What stands behind the figure."""
+        return self._resting if scene.room is None else covering(scene.room, self.canvas)
 
     def _dreamed(self) -> Playing:
         """The film that goes on from the resting picture."""

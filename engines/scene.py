@@ -18,6 +18,7 @@ class Scene:
     `presence` is 1 while somebody is followed and fades to 0 when nobody is. `frame` is the source picture, `mask` the
     person in it (H, W) uint8, `previous` a picture to feed back instead of the generator's own last one. Whenever
     `restart` has changed, what goes on from its own pictures begins anew.
+    `room` stands behind a figure in place of the bundle's own picture: a frame of the film that somebody is laid into.
     `region` keeps whole pictures to the dancer or to what is around (`engines.region`).
     """
 
@@ -29,6 +30,7 @@ class Scene:
     previous: Frame | None = None
     restart: int = 0
     region: str = "whole"
+    room: Frame | None = None
     knobs: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -2,8 +2,8 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
@@ -55,6 +55,19 @@ class _Step:
     tracked: Tracked
 
 
+class _Rooms:
+    """What stands behind at each time, from its start again when it is over; asked with times that only grow."""
+
+    def __init__(self, reel: Reel) -> None:
+        self._moments = _endless(reel)
+        self._at = self._next = next(self._moments)
+
+    def __call__(self, time_s: float) -> Frame:
+        while self._next.time_s <= time_s + 1e-4:  # times of two films, added up, differ by rounding
+            self._at, self._next = self._next, next(self._moments)
+        return self._at.drawn()
+
+
 def render(
     bundle: Path,
     source: str,
@@ -69,13 +82,16 @@ def render(
     precision: str = "auto",
     seconds: float | None = None,
     region: str = "whole",
+    knobs: Mapping[str, float] | None = None,
+    behind: str | None = None,
     opened_tracker: Callable[[], TracksPeople] | None = None,
 ) -> Rendered:
     """Perform every frame of `source` with `bundle` into the movie `out`, and say what was made.
 
     `size` is the movie's (height, width); the room is shown whole in it, in bars where the shapes differ, never
-    stretched. `region` keeps a performer of whole pictures to the dancer or to what is around. `side_by_side`: source |
-    skeleton | performer. What was written before Ctrl-C is a movie that plays.
+    stretched. `knobs` are turned from the beginning. `behind` is a film or picture that stands, again and again, in
+    place of the bundle's own room. `region` keeps a performer of whole pictures to the dancer or to what is around.
+    `side_by_side`: source | skeleton | performer. What was written before Ctrl-C is a movie that plays.
     Raises `BadInput` for what cannot be read or written.
     """
     kind_of(out)
@@ -93,8 +109,10 @@ def render(
     total = _total(reel, seconds)
     try:
         with bar(f"rendering {out.name}") as progress:
+            turned = Scene(region=region, knobs=dict(knobs or {}))
+            rooms = _Rooms(open_reel(source_spec(behind))) if behind else None
             pictures = _performed(
-                reel, stand_in, seconds, smoothing, retarget, mirror, side_by_side, region, opened_tracker
+                reel, stand_in, seconds, smoothing, retarget, mirror, side_by_side, turned, rooms, opened_tracker
             )
             made = _written(out, pictures, reel.fps, size, lambda done: progress(done, total))
     finally:
@@ -127,7 +145,8 @@ def _performed(
     retarget: float,
     mirror: bool,
     side_by_side: bool,
-    region: str,
+    turned: Scene,
+    rooms: _Rooms | None,
     opened_tracker: Callable[[], TracksPeople] | None,
 ) -> Iterator[tuple[float, Frame]]:
     """Time and picture of every frame; the tracker works ahead in a thread of its own."""
@@ -138,19 +157,20 @@ def _performed(
     follower = _follower(stand_in)
     performer = stand_in.performer
     is_seen = performer.manifest.conditioning not in POSE_KINDS
-    masked = region != "whole" or performer.manifest.conditioning in MASKED_KINDS
+    masked = turned.region != "whole" or performer.manifest.conditioning in MASKED_KINDS
     opened = opened_tracker or partial(_tracker, masked)
     for step in ahead(_untracked(moments) if is_seen and not masked else _tracked(moments, opened)):
         frame, mask = flipped(step.frame) if mirror else step.frame, step.tracked.mask
         size = frame.shape[0], frame.shape[1]
         followed = follower.follow(step.tracked, size, smoothing=smoothing, retarget=retarget, mirror=mirror)
-        scene = Scene(
+        scene = replace(
+            turned,
             landmarks=followed.landmarks,
             presence=followed.presence,
             frame=frame,
             captured_s=step.time_s,
             mask=flipped(mask) if mirror and mask is not None else mask,
-            region=region,
+            room=None if rooms is None else rooms(step.time_s),
         )
         is_seen = is_seen or followed.landmarks is not None
         drawn = performer.drawn(performer.conditioned(scene), scene)
@@ -160,6 +180,16 @@ def _performed(
             f"{reel.said}: nobody was found in any frame, so the film that was written shows an empty room; render a "
             "clip in which one person is in view from head to feet"
         )
+
+
+def _endless(reel: Reel) -> Iterator[Moment]:
+    begun_s = 0.0
+    while True:
+        last_s = 0.0
+        for moment in reel.moments():
+            last_s = moment.time_s
+            yield replace(moment, time_s=begun_s + last_s)
+        begun_s += last_s + 1 / reel.fps
 
 
 def _untracked(moments: Iterable[Moment]) -> Iterator[_Step]:

@@ -90,21 +90,49 @@ def test_a_backdrop_lives_without_a_camera() -> None:
     act.performer.close()
 
 
+class Masking:
+    """Finds the same person in every frame, with a mask."""
+
+    def track(self, _frame: Frame, time_s: float) -> Tracked:
+        return Tracked(standing(), _person(), time_s)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _film(path: Path, colors: list[tuple[int, int, int]]) -> Path:
+    movie = Movie(path, (48, 64), 10)
+    for number, color in enumerate(colors):
+        movie.write(np.full((48, 64, 3), color, np.uint8), number / 10)
+    movie.close()
+    return movie.path
+
+
+def test_a_dancer_steps_into_every_frame_of_a_film_which_begins_again_when_it_is_over(tmp_path: Path) -> None:
+    clip = _film(tmp_path / "clip.mp4", [(220, 10, 10)] * 5)
+    film = _film(tmp_path / "film.mp4", [(10, 10, 200), (10, 200, 10)])
+    bundle = _written(tmp_path / "scene", composite_bundle(64))
+    render(bundle, str(clip), tmp_path / "out.mp4", behind=str(film), opened_tracker=Masking)
+    frames = _decoded(tmp_path / "out.mp4")
+    assert ["bg"[int(frame[:8].mean(axis=(0, 1)).argmax() == 1)] for frame in frames] == ["b", "g", "b", "g", "b"]
+    assert all(((frame[..., 0] > 150) & (frame[..., 2] < 120)).sum() > 30 for frame in frames)
+
+
+def test_knobs_place_the_dancer_of_a_rendered_clip(tmp_path: Path) -> None:
+    clip = _film(tmp_path / "clip.mp4", [(220, 10, 10)] * 2)
+    bundle = _written(tmp_path / "scene", composite_bundle(64))
+    middles = []
+    for across in (0.3, 0.7):
+        render(bundle, str(clip), tmp_path / "out.mp4", knobs={"across": across}, opened_tracker=Masking)
+        middles.append(np.flatnonzero((_decoded(tmp_path / "out.mp4")[1][..., 0] > 150).any(axis=0)).mean())
+    assert middles[1] - middles[0] == pytest.approx(0.4 * 64, abs=3)
+
+
 @pytest.mark.parametrize("mirror", [False, True])
 def test_a_clip_is_performed_inside_a_scene(tmp_path: Path, mirror: bool) -> None:
-    class Masking:
-        def track(self, _frame: Frame, time_s: float) -> Tracked:
-            return Tracked(standing(), _person(), time_s)
-
-        def close(self) -> None:
-            """Nothing is open."""
-
-    movie = Movie(tmp_path / "clip.mp4", (48, 64), 10)
-    for number in range(4):
-        movie.write(np.full((48, 64, 3), (220, 10, 10), np.uint8), number / 10)
-    movie.close()
+    clip = _film(tmp_path / "clip.mp4", [(220, 10, 10)] * 4)
     bundle = _written(tmp_path / "scene", composite_bundle(64))
-    render(bundle, str(movie.path), tmp_path / "out.mp4", mirror=mirror, opened_tracker=Masking)
+    render(bundle, str(clip), tmp_path / "out.mp4", mirror=mirror, opened_tracker=Masking)
     frames = _decoded(tmp_path / "out.mp4")
     assert len(frames) == 4
     reds = [np.flatnonzero((frame[..., 0] > 150).any(axis=0)) for frame in frames]
