@@ -512,6 +512,11 @@ def evaluate(args: argparse.Namespace) -> int:
 
         evaluate_color(args.bundle, args.pairs, split=args.split, json=args.json)
         return 0
+    if kind == "next":
+        from training.film_evaluation import evaluate_film
+
+        evaluate_film(args.bundle, args.pairs, split=args.split, json=args.json)
+        return 0
     if kind != "skeleton":
         raise BadInput(f"{args.pairs}: pairs of kind {kind!r} cannot be evaluated yet")
     from training.evaluation import evaluate as evaluated

@@ -60,7 +60,7 @@ class FilmExamples:
                 f"GB, but run.memory_gb is {config.run.memory_gb:g}; raise it, or set a smaller size"
             )
         self.frames = np.stack([covering(pairs.frame(i), config.shape) for i in range(len(pairs))])
-        self.shots = _shots(pairs)
+        self.shots = shots_of(pairs)
         self.ends = _ends(pairs, self.shots)
         self.train, self.validation, self.test = (self._of(name) for name in ("train", "validation", "test"))
         if not len(self.train):
@@ -141,7 +141,7 @@ class FilmExamples:
         return np.column_stack([which, tops, lefts]).astype(np.int64)
 
 
-def _shots(pairs: PairSet) -> list[tuple[int, int]]:
+def shots_of(pairs: PairSet) -> list[tuple[int, int]]:
     """(start, stop) of the rows of every shot."""
     ids = [row.shot for row in pairs.rows]
     edges = [0, *(i for i in range(1, len(ids)) if ids[i] != ids[i - 1]), len(ids)]

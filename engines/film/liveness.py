@@ -121,7 +121,7 @@ def liveness(film: Sequence[NDArray[np.uint8]], rollout: NDArray[np.uint8]) -> L
     """The rollout (T, h, w, 3) judged beside the film: shots of it (T, h, w, 3) a stride a step, of the same size."""
     usual = _joined([look_at(shot) for shot in film if len(shot) > 1])
     length = min(WINDOW, len(rollout) - 1)
-    starts = range(0, max(1, len(rollout) - length), length)
+    starts = [start for start in range(0, len(rollout) - 1, length) if len(rollout) - 1 - start >= length / 2]
     windows = tuple(look_at(rollout[start : start + length + 1]) for start in starts)
     span = max(float(np.ptp([shot.mean(axis=(1, 2, 3))])) for shot in film)
     faults = _faults(usual, windows, span, length)

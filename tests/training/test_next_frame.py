@@ -1,6 +1,7 @@
 """next_frame: what it learns from, its generator, its own pictures, and the bundle that comes of it."""
 
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from training.methods.next_frame import NextFrame
 from training.networks.flowing import FACTOR, Flowing, moved_by, without_grid
 from training.pairs.store import PairSet, PairsHeader, PairsWriter, Row, Shot
 from training.runs import noted
+from understudy import main
 
 SIZE = (32, 64)
 CPU = torch.device("cpu")
@@ -284,3 +286,16 @@ def test_the_bundle_says_what_goes_on(exported: Path) -> None:
     assert FilmLook.from_metrics(manifest.metrics) is not None
     assert manifest.metrics["copy_last_l1"] > 0
     assert bundle.plate is not None
+
+
+def test_it_is_evaluated_beside_copying_the_last_frame(
+    run: Path, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = tmp_path / "figures.json"
+    assert main(["evaluate", str(exported), "--pairs", str(run.parent / "pairs"), "--json", str(said)]) == 0
+    figures, frames = json.loads(said.read_text()), drifting(48, SIZE, 1.0)
+    test = [i for i in range(2, 46) if i + 2 >= 36]
+    copied = np.mean([np.abs(frames[i].astype(int) - frames[i + 2]).mean() for i in test])
+    assert figures["baselines"]["copy_last"]["l1"] == pytest.approx(copied, abs=0.01)
+    assert len(figures["motion"]) == 6
+    assert "on its own: 600 steps" in capsys.readouterr().out
