@@ -312,8 +312,15 @@ def _learn_by_training(args: argparse.Namespace, out: Path, options: "LiveOption
         return learn_live(partial(learn_beside, asked), out, options)
     from training.learning import learn as learned
 
-    how = {"config": asked.config, "moving": asked.moving, "work": asked.work}
-    learned(asked.clip, out, minutes=asked.minutes, size=asked.size, **how)
+    learned(
+        asked.clip,
+        out,
+        minutes=asked.minutes,
+        size=asked.size,
+        config=asked.config,
+        moving=asked.moving,
+        work=asked.work,
+    )
     print(f"{out}: learned; more minutes go on from here, and {asked.work} can be deleted when there will be none")
     if args.no_stage:
         return 0
