@@ -299,10 +299,10 @@ def _learn_by_training(args: argparse.Namespace, out: Path, options: "LiveOption
     from training.lesson import learn_beside, lesson
 
     # Where the room is known the cut-outs are repaired; where the camera moves the dancer is painted from bones.
-    still, moves = (args.config or CONFIGS / name for name in ("dance.toml", "dance.toml"))
-    asked = lesson(
-        args.clip, out, load_config(still, args.set), load_config(moves, args.set), minutes=args.minutes, size=args.size
-    )
+    still, moves = (args.config or CONFIGS / name for name in ("refine.toml", "dance.toml"))
+    changes = args.set if args.config else ["title=''", *args.set]  # the bundle's name says who it is
+    configs = [load_config(file, changes) for file in (still, moves)]
+    asked = lesson(args.clip, out, *configs, minutes=args.minutes, size=args.size)
     if args.width is not None:
         width = _as_wide(asked.config, args.width, asked.run, asked.size)
         asked = replace(asked, config=asked.config.as_wide_as(width), moving=asked.moving.as_wide_as(width))
@@ -866,7 +866,7 @@ def _stage_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--live", action="store_true", help="perform at once, and better as it learns")
     one.add_argument("--minutes", type=float, default=25.0, help="of training (25); called again, it goes on")
     one.add_argument("--size", type=int, help="pixels of the performer (the config's; 512 with --instant)")
-    one.add_argument("--config", type=Path, help="of the training (dance.toml)")
+    one.add_argument("--config", type=Path, help="of the training (refine.toml; dance.toml where the camera moves)")
     one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a config value")
     one.add_argument(
         "--width", type=_width, metavar="N|auto", help="of the generator; auto: what this machine performs"
