@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from engines.errors import ConfigError
-from live.control.parameters import BY_NAME, Controls, coerced
+from live.control.coercion import coerced
+from live.control.parameters import BY_NAME, Controls
 
 
 def _size(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The parts between camera and picture, as steps: capture, track, prepare, draw. Their threads are in `stages`."""
+"""The parts between camera and picture, as steps: capture, prepare, draw. Their threads are in `stages`."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +17,6 @@ from engines.errors import EngineError
 from engines.pose.landmarks import Joint, Landmarks
 from engines.pose.tracker import Tracked
 from engines.scene import Drawn, Scene
-from live.attract import Attract
 from live.control.parameters import Controls
 from live.gauges import Gauges, Spent, Stopwatch
 from live.look import Feedback, flipped
@@ -25,21 +24,14 @@ from live.mailbox import Latest
 from live.posing import Posing
 from live.sources import Captured, Source
 from live.stages import PATIENCE_S, Over
-from live.zone import counted, covered
 
 POSE_KINDS = FOLLOWING
 """Kinds of conditioning that need to know where the body is; the others take frames without waiting for the tracker."""
-
-ALONE_S = 1 / 30
-"""How often the attract mode moves while no frame comes."""
 
 DREAM_S = 1 / 30
 """How often what goes on by itself, a film or a picture that lives, is asked for a picture."""
 FRESH_S = 0.5
 """A silhouette older than this stirs nothing any more."""
-
-NO_FRAME = np.zeros((480, 640, 3), np.uint8)
-NO_FRAME.flags.writeable = False
 
 FAINT = 8
 """Of 255: neither a figure nor a picture."""
@@ -142,70 +134,6 @@ class Capturing:
 
     def close(self) -> None:
         self._source.close()
-
-
-class Tracking:
-    """Finds the person in the newest frame, unless the source already knows the pose.
-
-    While nobody is there for long, or no frame comes, the attract mode's dancer is who is found.
-    """
-
-    def __init__(
-        self,
-        opened: Callable[[], TracksPeople],
-        frames: Latest[Captured],
-        out: Latest[Seen],
-        gauges: Gauges,
-        read_controls: Callable[[], Controls] = Controls,
-        attract: Attract | None = None,
-    ) -> None:
-        self._opened, self._frames, self._out, self._gauges = opened, frames, out, gauges
-        self._read_controls, self._attract = read_controls, attract or Attract()
-        self._tracker: TracksPeople | None = None
-        self._seen = 0
-        self._last: Captured | None = None
-
-    def step(self) -> bool:
-        self._out.until_taken(UNHURRIED_S)
-        controls = self._read_controls()
-        post = self._frames.after(self._seen, ALONE_S if self._attract.is_idle else PATIENCE_S)
-        if post is None:
-            return self._step_alone(controls)
-        self._seen, self._last = post.number, post.value
-        watch = Stopwatch()
-        tracked = counted(self._tracked(post.value, controls), controls)
-        self._out.put(self._attracted(post.value, tracked, controls, watch.lap()))
-        self._gauges.tracker.count(time.perf_counter())
-        return True
-
-    def _step_alone(self, controls: Controls) -> bool:
-        """No frame came. Where an attract mode is wanted, it dances before the last one."""
-        now_s = time.perf_counter()
-        if controls.idle_after <= 0 or (self._last and now_s - self._last.captured_s < ALONE_S):
-            return False
-        frame = self._last.frame if self._last else NO_FRAME
-        seen = self._attracted(Captured(frame, now_s), Tracked(None, None, now_s), controls, 0.0)
-        if seen.is_idle:
-            self._out.put(seen)
-        return seen.is_idle
-
-    def _attracted(self, captured: Captured, tracked: Tracked, controls: Controls, pose_s: float) -> Seen:
-        size = captured.frame.shape[0], captured.frame.shape[1]
-        landmarks = self._attract.landmarks(tracked.landmarks, size, captured.captured_s, controls.idle_after)
-        if not self._attract.is_idle:
-            return Seen(captured, tracked, pose_s)
-        return Seen(captured, Tracked(landmarks, None, captured.captured_s), pose_s, is_idle=True)
-
-    def _tracked(self, captured: Captured, controls: Controls) -> Tracked:
-        if captured.landmarks is not None:
-            return Tracked(captured.landmarks, None, captured.captured_s)
-        if self._tracker is None:  # a motion needs no pose model, so it is opened when it is first needed
-            self._tracker = self._opened()
-        return self._tracker.track(covered(captured.frame, controls), captured.captured_s)
-
-    def close(self) -> None:
-        if self._tracker:
-            self._tracker.close()
 
 
 class Preparing:

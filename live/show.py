@@ -33,7 +33,7 @@ from live.mailbox import Latest, Post
 from live.masking import Masking
 from live.outputs import Outputs
 from live.overlay import Figures, Overlay
-from live.pipeline import Capturing, Performed, Seen, StandIn, Tracking, TracksPeople
+from live.pipeline import Capturing, Performed, Seen, StandIn, TracksPeople
 from live.repertoire import Act, Repertoire
 from live.service import Absent, Watchman, clock_time, hours_of, log_to
 from live.sinks import Sink
@@ -46,6 +46,7 @@ from live.sinks.window import Window
 from live.sources import Captured, Source, source_spec
 from live.stages import Faults, Stage
 from live.telemetry import Telemetry
+from live.tracking import Tracking
 from live.visitors import PATH as VISITOR
 from live.visitors import Visitors
 from live.watch import Watch

@@ -16,6 +16,7 @@ from engines.bundle import Manifest
 from engines.errors import BadInput, ConfigError, UnderstudyError
 from live.config import LiveOptions
 from live.control import cues, presets
+from live.control.coercion import knob_control
 from live.control.cues import CueFile, CueList
 from live.control.desk import Desk
 from live.control.echo import Echo
@@ -24,7 +25,7 @@ from live.control.midi import Midi, MidiFile
 from live.control.osc import OscReceiver, networks
 from live.control.oscquery import OscQuery
 from live.control.page import Door, PageServer, Preview
-from live.control.parameters import Control, Controls, knob_control
+from live.control.parameters import Control, Controls
 from live.control.pose_in import PoseIn
 from live.control.presets import PresetFile, Presets
 from live.control.shelf import Shelf, default_folder

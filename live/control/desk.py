@@ -14,10 +14,11 @@ from typing import Any
 
 from live.control.addresses import Addresses, Meaning
 from live.control.board import Board
+from live.control.coercion import last_of, number_of
 from live.control.commands import BY_ADDRESS, KEYS, Command
 from live.control.cues import CueList
 from live.control.moves import Lfo
-from live.control.parameters import TABLE, Control, Controls, Value, last_of, number_of
+from live.control.parameters import TABLE, Control, Controls, Value
 from live.control.playback import Handler, Playback
 from live.control.presets import Presets
 from live.control.repeats import Repeats

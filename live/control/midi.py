@@ -8,10 +8,10 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from engines.pose.quiet import native_logs_silenced
+from live.control.coercion import last_of
 from live.control.commands import BY_ADDRESS
 from live.control.desk import Desk
 from live.control.echo import value_of
-from live.control.parameters import last_of
 from live.pacing import Clock, Sleep
 
 log = logging.getLogger(__name__)

@@ -17,10 +17,10 @@ from typing import Any
 from engines.devices import udp_port
 from engines.errors import ConfigError, Unavailable
 from live.control.batches import Batches, Datagram
+from live.control.coercion import last_of, number_of
 from live.control.datagrams import Malformed, messages
 from live.control.desk import Desk, Message
 from live.control.encoding import message
-from live.control.parameters import last_of, number_of
 from live.control.pose_in import PREFIX, PoseIn
 from live.control.telling import Host, OscSender
 from live.pacing import Clock, Sleep

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from live.control.board import LONGEST_S, Board
+from live.control.coercion import last_of, number_of
 from live.control.cues import Cue, CueList
-from live.control.parameters import last_of, number_of
 from live.control.presets import Presets
 
 BEFORE_PANIC = "before panic"

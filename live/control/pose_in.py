@@ -15,7 +15,7 @@ import numpy as np
 from engines.images import Frame, Size
 from engines.pose.landmarks import COUNT, Joint, Landmarks
 from engines.pose.tracker import Tracked
-from live.control.parameters import last_of, number_of
+from live.control.coercion import last_of, number_of
 from live.pacing import Clock
 
 PREFIX = "/pose/in/"

@@ -5,8 +5,8 @@ from typing import Any
 
 from live.control.addresses import Meaning
 from live.control.board import LONGEST_S
+from live.control.coercion import coerced, last_of, number_of
 from live.control.moves import SHAPES
-from live.control.parameters import coerced, last_of, number_of
 
 
 def understood(meaning: Meaning, arguments: Sequence[Any]) -> Any:

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from engines.errors import BadInput
 from live.control import presets as preset_file
+from live.control.coercion import knob_control
 from live.control.commands import COMMANDS
 from live.control.cues import Cue, CueFile, CueList
 from live.control.desk import MOST_COMMANDS, Desk
 from live.control.moves import SHAPES, wave
-from live.control.parameters import TABLE, Controls, knob_control
+from live.control.parameters import TABLE, Controls
 from live.control.playback import BEFORE_PANIC
 from live.control.presets import PresetFile, Presets
 from live.control.reference import SCHEMAS

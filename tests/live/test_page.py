@@ -16,13 +16,14 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from engines.errors import Unavailable
+from live.control.coercion import knob_control
 from live.control.datagrams import messages
 from live.control.desk import Desk
 from live.control.echo import Echo
 from live.control.encoding import message
 from live.control.oscquery import OscQuery
 from live.control.page import PAGE, Door, PageServer, Preview
-from live.control.parameters import TABLE, knob_control
+from live.control.parameters import TABLE
 from live.control.telling import OscSender
 from live.pacing import Tick
 from tests.fakes_browser import Browser, Tab
