@@ -74,11 +74,12 @@ def logged(
     turned: dict[str, Any],
     each: Callable[[Show], object] = lambda _show: None,
     stand_in: Callable[[Path, LiveOptions], StandIn] | None = None,
+    others: tuple[Path, ...] = (),
     **more: Any,
 ) -> Path:
     """A show of some pictures in which controls are turned in the middle; `each` is called with every picture."""
     options = LiveOptions(
-        bundles=(bundle,),
+        bundles=(bundle, *others),
         source="dancer",
         headless=True,
         osc=False,
@@ -116,6 +117,16 @@ def test_a_show_is_replayed_to_the_last_bit(bundle: Path, tmp_path: Path) -> Non
     assert done.pictures > 20
     assert done.identical == done.pictures
     assert (tmp_path / "again.mp4").stat().st_size > 1000
+
+
+def test_two_performers_that_fade_into_each_other_are_replayed(bundle: Path, tmp_path: Path) -> None:
+    files = {"generator.onnx": figure_graph(64, 1), "plate.png": png(room(64, seed=8))}
+    write_bundle(tmp_path / "frost", manifest(64, name="frost", plate_at=(8, 20)), files)
+    turned = {"other": "frost", "crossfade": 0.5, "next_bundle": 1, "bundle_fade": 0.3}
+    log = logged(bundle, tmp_path / "show.jsonl", turned, others=(tmp_path / "frost",))
+    done = replay(log, opened=opened)
+    assert done.identical == done.pictures > 20
+    assert any(json.loads(line)[6] for line in log.read_text().splitlines() if line.startswith('["t"'))
 
 
 def test_a_log_that_was_altered_is_noticed(bundle: Path, tmp_path: Path) -> None:
