@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import pytest
 
 from engines.steadying import SteadyColor
 
@@ -61,8 +62,10 @@ def test_a_cut_forgets() -> None:
     assert steady.flicker.before < 0.5  # a cut is no flicker
 
 
-def test_its_memory_goes_on_bit_for_bit() -> None:
-    film, whole, first, second = _film(10), SteadyColor(0.7), SteadyColor(0.7), SteadyColor(0.7)
+@pytest.mark.parametrize("cut_at", [6, 10])
+def test_its_memory_goes_on_bit_for_bit(cut_at: int) -> None:
+    film = [*_film(cut_at), *_film(10 - cut_at, 5)]
+    whole, first, second = SteadyColor(0.7), SteadyColor(0.7), SteadyColor(0.7)
     expected = [whole(gray, _color(gray, k % 3)) for k, gray in enumerate(film)]
     for k, gray in enumerate(film[:6]):
         first(gray, _color(gray, k % 3))
@@ -70,6 +73,7 @@ def test_its_memory_goes_on_bit_for_bit() -> None:
     for k, gray in enumerate(film[6:], 6):
         np.testing.assert_array_equal(second(gray, _color(gray, k % 3)), expected[k])
     assert second.flicker == whole.flicker
+    assert second.flicker.cuts == ((6,) if cut_at == 6 else ())
 
 
 def test_one_frame_has_no_flicker() -> None:
