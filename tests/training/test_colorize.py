@@ -22,11 +22,13 @@ from training.color_evaluation import evaluate_color
 from training.color_metrics import color_error, colorfulness
 from training.coloring import ColorForm, GrayExamples
 from training.config import TrainingConfig, config_from
+from training.devices import picture_tensor
 from training.examples import open_examples
 from training.export import export
 from training.film import write_film
 from training.loop import train
 from training.methods import method
+from training.methods.colorize import Colorize
 from training.pairs.gray import build_gray
 from training.pairs.store import open_pairs
 
@@ -97,6 +99,28 @@ def test_the_discriminator_comes_when_it_is_due(pairs: Path) -> None:
     said = [learner.step(examples.batch(step), step, 0.0) for step in range(3)]
     assert ["adversarial" in one for one in said] == [False, False, True]
     assert learner.recognized(examples.plain([0])) is not None
+
+
+def test_a_pale_net_is_made_nearly_as_colorful_as_real_pictures(pairs: Path) -> None:
+    """Half of the true color of every picture, which is what a mean over doubts looks like."""
+    examples = _examples(pairs)
+    learner = Colorize(_small(), torch.device("cpu"))
+
+    class Pale(torch.nn.Module):
+        def forward(self, seen: torch.Tensor) -> torch.Tensor:
+            truth = next(k for k in range(len(batch.real)) if bool((shown[k] == seen[0]).all()))
+            return 0.6 * torch.from_numpy(batch.color[truth]).permute(2, 0, 1)[None]
+
+    batch = examples.plain([int(i) for i in examples.validation])
+    shown = picture_tensor(batch.conditioning, torch.device("cpu"))
+    gain = learner._gain(Pale(), examples)
+    assert 1.3 <= gain <= 1.6
+    assert learner._gain(_Wrong(), examples) == 1.0  # nothing is gained by more of a wrong color
+
+
+class _Wrong(torch.nn.Module):
+    def forward(self, seen: torch.Tensor) -> torch.Tensor:
+        return torch.full((1, 2, *seen.shape[2:]), 0.3) * torch.tensor([1.0, -1.0]).view(1, 2, 1, 1)
 
 
 def test_what_is_shown_has_the_light_of_what_was_seen(pairs: Path) -> None:
@@ -191,7 +215,9 @@ def test_evaluation_sets_a_bundle_beside_what_needs_no_learning(pairs: Path, col
 
 
 def test_evaluation_of_a_film_measures_flicker(colors: Bundle, tmp_path: Path) -> None:
-    write_film(tmp_path / "film.mp4", [_scene(i // 10, 64) for i in range(40)], 10)
+    grain = np.random.default_rng(0).normal(0, 4, (40, 64, 96, 1))
+    frames = [np.clip(np.roll(_scene(0, 64), i, axis=1) + grain[i], 0, 255).astype(np.uint8) for i in range(40)]
+    write_film(tmp_path / "film.mp4", frames, 10)
     film = build_gray([tmp_path / "film.mp4"], tmp_path / "pairs", progress=lambda *_: None)
     flicker = evaluate_color(colors, film, say=False, progress=lambda *_: None, backend="onnxruntime")["flicker"]
     assert set(flicker) == {"before", "after", "real", "light"}

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -29,7 +30,10 @@ from training.standing import Measured
 
 # Color weighs twice as much as luminance for the discriminator: in -1..1 it hardly leaves the middle.
 COLOR_SEEN = 2.0
-JUDGED_SIDE = 256
+GAINS = tuple(round(1 + k / 20, 2) for k in range(17))
+NEARLY = 0.85
+"""Of the colorfulness of real pictures: more would be paid for in error."""
+CALIBRATED_ON = 24
 
 
 class Colorize:
@@ -48,6 +52,7 @@ class Colorize:
             "generator": torch.optim.Adam(self._generator.parameters(), schedule.learning_rate, betas, fused=True)
         }
         self._judge: nn.Module | None = None
+        self._has_judged = False
         if judge.kind != "none":
             self._judge = with_shared_norms(placed(PatchGAN(3, judge.width, judge.layers), device))
             self.networks = {**self.networks, "discriminator": self._judge}
@@ -64,6 +69,7 @@ class Colorize:
         losses = {"l1": self.config.losses.l1 * self._distance(made, color)}
         judged: dict[str, Tensor] = {}
         if self._judge is not None and step >= self.config.discriminator.start_step:
+            self._has_judged = True
             real, fake = _joined(seen, color), _joined(seen, made)
             judged = self._taught(self._judge, real, fake.detach())
             losses |= self._fool(self._judge, real, fake, step)
@@ -80,20 +86,16 @@ class Colorize:
         batches = (indices[k : k + schedule.batch] for k in range(0, len(indices), schedule.batch))
         seen = (examples.plain_conditioning(some) for some in batches if len(some) > 1)
         reestimate_norms(copy, (picture_tensor(pictures, self.device) for pictures in seen))
-        return copy
+        return Vivid(copy, self._gain(copy, examples)).eval()
 
     @torch.no_grad()
     def picture(self, generator: nn.Module, batch: ColorBatch) -> Tensor:
-        made = generator(picture_tensor(batch.conditioning, self.device)).float().permute(0, 2, 3, 1).cpu().numpy()
-        pictures = [
-            colored(LINEAR[seen[..., 0]], color * np.float32(RANGE) + np.float32(MIDDLE))
-            for seen, color in zip(batch.conditioning, made, strict=True)
-        ]
+        pictures = [colored(LINEAR[seen[..., 0]], _levels(self._made(generator, seen))) for seen in batch.conditioning]
         return picture_tensor(np.stack(pictures), self.device)
 
     @torch.no_grad()
     def recognized(self, batch: ColorBatch) -> float | None:
-        if self._judge is None:
+        if self._judge is None or not self._has_judged:
             return None
         scores, _ = self._judge.eval()(_joined(picture_tensor(batch.conditioning, self.device), self._color(batch)))
         self._judge.train()
@@ -131,6 +133,38 @@ class Colorize:
             rng.integers(0, 256, (count, height, width, 3), np.uint8),
             rng.uniform(-0.3, 0.3, (count, height, width, 2)).astype(np.float32),
         )
+
+    @torch.no_grad()
+    def _gain(self, network: nn.Module, examples: GrayExamples) -> float:
+        """The least gain that makes held-out pictures nearly as colorful as real ones, while one mean color errs more.
+
+        What is learned is the mean of what could be, and a mean is paler than any of them.
+        """
+        indices = examples.spread(examples.validation if len(examples.validation) else examples.train, CALIBRATED_ON)
+        batch, mean = examples.plain(indices), examples.mean_color()
+        made = [self._made(network, seen) for seen in batch.conditioning]
+        lights = [LINEAR[seen[..., 0]] for seen in batch.conditioning]
+        real = [figures(truth, truth) for truth in batch.real]
+        wanted = NEARLY * averaged(real)["colorfulness"]
+        floor = [
+            figures(colored(light, evenly(mean, truth)), truth) for light, truth in zip(lights, batch.real, strict=True)
+        ]
+        most, best = averaged(floor)["error"], GAINS[0]
+        for gain in GAINS:
+            shown = [
+                colored(light, _levels(color * np.float32(gain))) for light, color in zip(lights, made, strict=True)
+            ]
+            own = averaged([figures(picture, truth) for picture, truth in zip(shown, batch.real, strict=True)])
+            if own["error"] > most and gain > GAINS[0]:
+                break
+            best = gain
+            if own["colorfulness"] >= wanted:
+                break
+        return best
+
+    def _made(self, network: nn.Module, seen: NDArray[np.uint8]) -> NDArray[np.float32]:
+        raw = network(picture_tensor(seen[None], self.device))[0].float()
+        return np.asarray(raw.permute(1, 2, 0).cpu().numpy(), np.float32)
 
     def _color(self, batch: ColorBatch) -> Tensor:
         return torch.from_numpy(batch.color).to(self.device).permute(0, 3, 1, 2)
@@ -178,6 +212,21 @@ class Colorize:
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = rates[name] * share
+
+
+class Vivid(nn.Module):
+    """A generator whose colors are made stronger by a constant."""
+
+    def __init__(self, generator: nn.Module, gain: float) -> None:
+        super().__init__()
+        self.generator, self.gain = generator, gain
+
+    def forward(self, seen: Tensor) -> Tensor:
+        return torch.as_tensor(self.generator(seen) * self.gain)
+
+
+def _levels(color: NDArray[np.float32]) -> NDArray[np.float32]:
+    return color * np.float32(RANGE) + np.float32(MIDDLE)
 
 
 def _joined(seen: Tensor, color: Tensor) -> Tensor:
