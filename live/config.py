@@ -77,6 +77,8 @@ class LiveOptions(BaseModel):
     """So much of the past can be kept as a movie on a key; 0 remembers nothing, None is 30 s where a core is spare."""
     keep_folder: Path = Path("kept")
     """Where snapshots and kept movies go."""
+    keep_visitors: bool = False
+    """Recordings, sheets, snapshots and kept movies may show visitors; without it nothing of them is stored."""
     record_fps: Annotated[float, Field(gt=0, le=120)] = 30.0
     backdrop: Path | None = None
     """The picture behind the figure, where the control of that name asks for it."""

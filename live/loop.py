@@ -15,6 +15,7 @@ from live.pacing import Clock, Tick, Ticks
 from live.pipeline import Performed
 from live.repertoire import Act
 from live.sources import Captured
+from live.visitor import PATH as VISITOR
 
 if TYPE_CHECKING:
     from live.show import Show
@@ -42,6 +43,7 @@ def play(show: "Show", now: Clock = time.perf_counter) -> None:
             _note(show, show.log, looked, controls, picture, tick, last)
         if show.visitors and (mirror := show.visitors.picture) is not None and not controls.panic:
             picture = mirror
+        show.shows_visitor = looked.has_visitor or (show.visitors is not None and show.visitors.is_here)
         show.outputs.show(picture, tick)
         if show.keeper:
             show.keeper.heed(controls, picture, tick.time_s)
@@ -72,6 +74,11 @@ class _Looked:
         beside = show.repertoire.beside(controls, tick.time_s)
         others = [(other, other.performed.newest, share) for other, share in beside]
         return cls(act, act.performed.newest, others, show.frames.newest)
+
+    @property
+    def has_visitor(self) -> bool:
+        """Whether a visitor's performer is seen, be it going."""
+        return VISITOR in (self.act.path, *(other.path for other, _, _ in self.others))
 
     def picture(self, composer: Composer, controls: Controls, tick: Tick, last: "_Last") -> Frame:
         return composer.picture(

@@ -37,6 +37,7 @@ from live.pipeline import Capturing, Performed, Seen, StandIn, TracksPeople
 from live.repertoire import Act, Repertoire
 from live.service import Absent, Watchman, clock_time, hours_of, log_to
 from live.sinks import Sink
+from live.sinks.discreet import Discreet
 from live.sinks.geometry import Pins
 from live.sinks.keeper import Keeper
 from live.sinks.recorder import Recorder
@@ -47,7 +48,7 @@ from live.sources import Captured, Source, source_spec
 from live.stages import Faults, Stage
 from live.telemetry import Telemetry
 from live.tracking import Tracking
-from live.visitors import PATH as VISITOR
+from live.visitor import PATH as VISITOR
 from live.visitors import Visitors
 from live.watch import Watch
 
@@ -92,6 +93,8 @@ class Show:
     keeper: Keeper | None = None
     log: ShowLog | None = None
     visitors: Visitors | None = None
+    shows_visitor: bool = False
+    """Whether the picture of now shows a visitor: captured, on stage, or going."""
     sinks: list[Sink] = field(default_factory=list)
     overlay: Overlay = field(default_factory=lambda: Overlay(time.perf_counter()))
     composer: Composer = field(default_factory=Composer)
@@ -100,6 +103,10 @@ class Show:
     watchman: Watchman = field(default_factory=Watchman)
     watch: Watch = field(init=False)
     outputs: Outputs = field(init=False)
+
+    def hides_visitor(self) -> bool:
+        """Whether what is shown now may not be stored."""
+        return self.shows_visitor and not self.options.keep_visitors
 
     @property
     def desk(self) -> Desk:
@@ -238,7 +245,8 @@ def on_stage(
             def opened(path: Path) -> StandIn:
                 if log and begun and path != VISITOR:
                     log.reopened(begun[0])
-                return visitors.stand_in() if path == VISITOR else doors.stand_in(path, options)
+                is_theirs = path == VISITOR and visitors.is_here  # `learn --camera` brings its own
+                return visitors.stand_in() if is_theirs else doors.stand_in(path, options)
 
             act = Act(
                 path,
@@ -318,11 +326,11 @@ def _add_sinks(show: Show, stack: ExitStack, more: Sequence[Sink]) -> None:
     options = show.options
     if options.record:
         show.recorder = Recorder(options.record, options.record_fps, cutout=show.composer.cutout)
-        show.sinks.append(show.recorder)
+        show.sinks.append(Discreet(show.recorder, show.hides_visitor))
     if options.sheet:
-        show.sinks.append(Sheet(options.sheet))
-    show.keeper = Keeper(options.keep_folder, _kept_s(options), show.composer.cutout)
-    show.sinks.append(show.keeper)
+        show.sinks.append(Discreet(Sheet(options.sheet), show.hides_visitor))
+    show.keeper = Keeper(options.keep_folder, _kept_s(options), show.composer.cutout, show.hides_visitor)
+    show.sinks.append(Discreet(show.keeper, show.hides_visitor))
     show.sinks.extend(sending(text, show.taps()) for text in options.send)
     if options.osc and options.page:
         show.sinks.append(show.console.preview)

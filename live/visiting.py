@@ -15,7 +15,7 @@ from live.pipeline import StandIn, TimedEngine, TracksPeople
 from live.show import perform
 from live.sinks.window import Window
 from live.sources import Source, source_spec
-from live.visitor import FORGET_S, FPS, NAME, Visit
+from live.visitor import FORGET_S, FPS, PATH, Visit
 
 UNSEEN = {"record": None, "sheet": None, "log": None}
 
@@ -44,9 +44,10 @@ def learn_visitor(
     visit.learn(time.monotonic(), size=size, keep=keep)
     left_s = min(options.seconds or FORGET_S, FORGET_S)
     # Nothing of a visitor is kept by the show either: no movie of the last half minute on a key.
-    unseen = options.model_copy(update={"bundles": (Path(NAME),), "seconds": left_s, "keep_s": 0.0, **UNSEEN})
+    own = {"bundles": (PATH,), "seconds": left_s, "keep_s": 0.0, "keep_visitors": keep is not None}
+    unseen = options.model_copy(update={**own, **UNSEEN})
     try:
-        return perform(unseen, replace(doors, stand_in=_from_memory(visit), playable=lambda _: [Path(NAME)]))
+        return perform(unseen, replace(doors, stand_in=_from_memory(visit), playable=lambda _: [PATH]))
     finally:
         visit.forget()
 

@@ -25,6 +25,7 @@ FPS = 15.0
 FORGET_S = 600.0
 QUALITY = 95  # of the JPEG in which frames are remembered: half a minute of them as pixels would be a gigabyte
 NAME = "visitor"
+PATH = Path(NAME)  # where no bundle is
 
 
 class Remembered(Sequence[Frame]):

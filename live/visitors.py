@@ -20,9 +20,8 @@ from live.pacing import Clock
 from live.pipeline import StandIn, TimedEngine, TracksPeople
 from live.sources import Captured
 from live.stages import PATIENCE_S, Faults
-from live.visitor import FPS, NAME, Visit
+from live.visitor import FPS, PATH, Visit
 
-PATH = Path(NAME)
 SECONDS = 30.0
 
 

@@ -77,7 +77,7 @@ class LossesConfig(Section):
     )
     matte: Weight = Field(default=1, description="the matte follows the person mask weakly, or the true matte")
     far_matte: Weight = Field(default=10, description="price of matte far from the person")
-    painting: Weight = Field(default=3, description="refiner: price of painting where the posed figure has a pixel")
+    painting: Weight = Field(default=0.3, description="refiner: price of painting where the posed figure has a pixel")
 
 
 class StyleConfig(Section):

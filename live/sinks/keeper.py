@@ -23,6 +23,7 @@ FPS = 15.0
 QUALITY = 88
 WAITING = 4
 SHOWN_S = 4.0
+HIDDEN = "not kept: this shows a visitor, whose pictures are theirs (keep_visitors in the config allows it)"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class _Job:
 class Keeper:
     """A sink that remembers the last `seconds` as JPEGs, and keeps things in `folder` when the controls say so.
 
-    `cutout` gives the figures with their alpha, or None.
+    `cutout` gives the figures with their alpha, or None. While `is_private` no snapshot is taken.
     """
 
     name = "keeper"
@@ -47,9 +48,11 @@ class Keeper:
         folder: Path,
         seconds: float,
         cutout: Callable[[], NDArray[np.uint8] | None] = lambda: None,
+        is_private: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._folder, self._seconds, self._cutout, self._clock = folder, seconds, cutout, clock
+        self._is_private = is_private
         self._jobs: queue.Queue[_Job | None] = queue.Queue(WAITING)
         self._ring: deque[tuple[float, bytes]] = deque()
         self._asked: tuple[int, int] | None = None
@@ -64,7 +67,9 @@ class Keeper:
         """Look whether something is to be kept; called once a tick with what is shown."""
         asked = controls.snapshot, controls.keep
         before, self._asked = self._asked or asked, asked
-        if asked[0] != before[0]:
+        if asked[0] != before[0] and self._is_private():
+            self._say(HIDDEN)
+        elif asked[0] != before[0]:
             cutout = self._cutout()
             self._put(_Job("snapshot", picture.copy() if cutout is None else cutout, now_s))
         if asked[1] != before[1]:
@@ -109,7 +114,10 @@ class Keeper:
             return
         path = self._snapshot(job.picture) if job.kind == "snapshot" else self._movie()
         self.fault = None
-        self._said, self._said_s = f"kept {path}", time.perf_counter()
+        self._say(f"kept {path}")
+
+    def _say(self, sentence: str) -> None:
+        self._said, self._said_s = sentence, time.perf_counter()
 
     def _path(self, suffix: str) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -408,3 +408,27 @@ def test_a_panic_that_comes_while_a_picture_is_made_blackens_that_very_picture(b
         sink.until = lambda sink: len(sink.pictures) == 8
         play(show)
     assert [picture.any() for picture in sink.pictures[:6]] == [True] * 5 + [False]
+
+
+@pytest.mark.parametrize(
+    ("named", "allowed", "kept"), [("visitor", False, 0), ("visitor", True, 2), ("ember", False, 2)]
+)
+def test_nothing_of_a_visitor_is_stored_unless_asked_for(
+    tmp_path: Path, bundles: tuple[Path, ...], named: str, allowed: bool, kept: int
+) -> None:
+    sink, path = FakeSink(), Path(named)
+    options = {"sheet": tmp_path / "kept" / "sheet.png", "keep_folder": tmp_path / "kept", "keep_visitors": allowed}
+    performer = {"stand_in": lambda _path, given: fake_stand_in(bundles[0], given), "playable": lambda _: [path]}
+    (tmp_path / "kept").mkdir()
+    asked: list[bool] = []
+    with staged(bundles, sink, options, **performer) as show:
+
+        def until(_sink: FakeSink) -> bool:
+            if show.gauges.pictures >= 5:
+                asked or asked.append(show.desk.press("s"))
+            return show.gauges.pictures >= 12
+
+        sink.until = until
+        play(show)
+        assert show.shows_visitor == (named == "visitor")
+    assert len(list((tmp_path / "kept").iterdir())) == kept

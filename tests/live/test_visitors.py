@@ -15,8 +15,8 @@ from live.leading import COUNTDOWN_S
 from live.mailbox import Latest
 from live.sources import Captured
 from live.stages import Faults
-from live.visitor import FORGET_S, FPS
-from live.visitors import PATH, Visitors
+from live.visitor import FORGET_S, FPS, PATH
+from live.visitors import Visitors
 from tests.fakes_atlas import PaintedTracker, dancing, painted_clip
 
 POSES = dancing(60, 1 / FPS)
