@@ -154,13 +154,13 @@ class _Continued:
         fps, wish = self._clip.fps, self._wish
         total = round((wish.seconds or 0.0) * fps)
         fading = min(round(wish.fade_s * fps), len(beginning.after))
-        leading = min(round(wish.fade_s * fps), len(beginning.frames) - 1, total // 2) if wish.loop else 0
+        leading = min(round(wish.fade_s * fps), len(beginning.frames), total // 2) if wish.loop else 0
         for k, picture in enumerate(islice(self._dreamed(beginning), total)):
             shown = _enlarged(picture, self._canvas)
             if k < fading:
                 shown = _mixed(beginning.after[k], shown, (k + 1) / (fading + 1))
             if leading and k >= total - leading:  # back to the frames before it began
-                back = beginning.frames[len(beginning.frames) - 1 - (total - k)]
+                back = beginning.frames[len(beginning.frames) - (total - k)]
                 shown = _mixed(shown, back, (k - (total - leading) + 1) / (leading + 1))
             yield shown
 

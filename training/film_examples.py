@@ -115,7 +115,7 @@ class FilmExamples:
                 i
                 for start, stop in self.shots
                 for i in range(start + stride, stop - stride)
-                if rows[i + stride].split == split and (split != "train" or rows[i - stride].split == split)
+                if rows[i + stride].split == split
             ],
             np.int64,
         )

@@ -28,8 +28,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("film")
     written(folder / "film.mp4", FILM)
     with_sound(folder / "heard.mp4", folder / "film.mp4", 3.0)
-    for name, fps in (("drift", 10.0), ("slow", 5.0)):
-        bundle = drift_bundle(FILM, shift=2 if name == "drift" else 4, fps=fps)
+    for name, fps, shift in (("drift", 10.0, 2), ("slow", 5.0, 4), ("wild", 10.0, 21)):
+        bundle = drift_bundle(FILM, shift=shift, fps=fps)
         write_bundle(folder / name, bundle.manifest, {n: bundle.read(n) for n in ("generator.onnx", "plate.png")})
     return folder
 
@@ -58,6 +58,16 @@ def test_it_goes_on_where_the_film_ends_at_its_tempo(continued: Continued) -> No
     wanted = drifting(60, SIZE, 2.0)
     for k in range(30):
         assert _apart(shown[k], wanted[20 + k]) < 12, k
+
+
+def test_however_wild_it_goes_on_it_comes_out_of_the_real_film(continued: Continued) -> None:
+    jumps = []
+    for fade in ("0", "1"):
+        shown = continued("--seconds", "2", "--from", "1", "--fade", fade, "--silent", bundle="wild")
+        jumps.append([_apart(shown[k], FILM[11 + k]) for k in (0, 4, 12)])
+    assert jumps[1][0] < 0.4 * jumps[0][0]
+    assert jumps[1][0] < jumps[1][1]
+    assert jumps[1][2] == pytest.approx(jumps[0][2], rel=0.2)
 
 
 def test_steps_that_are_longer_than_a_frame_are_filled_in(continued: Continued) -> None:
@@ -92,9 +102,12 @@ def test_one_step_is_every_frame_once(continued: Continued) -> None:
 
 
 def test_a_loop_ends_where_it_began(continued: Continued) -> None:
-    shown = continued("--seconds", "2.9", "--loop", "--fade", "0.5")
-    inside = np.mean([_apart(a, b) for a, b in zip(shown[1:], shown[:-1], strict=True)])
-    assert _apart(shown[-1], shown[0]) < 2.5 * inside
+    seams = []
+    for more in ((), ("--loop",)):
+        shown = continued("--seconds", "2.5", "--from", "1.5", "--fade", "0.5", *more, bundle="wild")
+        seams.append([_apart(shown[-1], FILM[15]), _apart(shown[-2], FILM[14])])  # the first shown is frame 16
+    assert seams[1][0] < 0.4 * seams[0][0]
+    assert seams[1][1] < 0.7 * seams[0][1]
 
 
 def test_another_seed_goes_on_another_way(continued: Continued) -> None:

@@ -216,6 +216,18 @@ def test_it_is_unrolled_from_one_step_to_all(tmp_path: Path) -> None:
     assert [method._steps(progress) for progress in (0.0, 0.3, 0.6, 0.8, 1.0)] == [1, 2, 3, 3, 3]
 
 
+def test_what_the_discriminator_says_of_its_pictures_teaches_the_generator(tmp_path: Path) -> None:
+    method = NextFrame(config(losses={"adversarial": 1, "feature_matching": 0}), _examples(tmp_path), CPU)
+    real, fake = torch.rand(4, 9, 16, 16), torch.rand(4, 9, 16, 16, requires_grad=True)
+    judge = method.networks["discriminator"]
+    losses = method._fool(judge, real, fake, step=10)
+    losses["adversarial"].backward()
+    assert fake.grad is not None
+    scores, _ = judge(torch.cat([real, (fake - 0.1 * fake.grad / fake.grad.abs().max()).detach()]))
+    assert float(-scores.chunk(2)[1].mean().detach()) < float(losses["adversarial"].detach())
+    assert all(parameter.grad is None for parameter in judge.parameters())
+
+
 # Learning
 
 
