@@ -15,9 +15,11 @@ THRESHOLDS = (60, 140)
 STAYS = (25, 60)
 """Thresholds for a pixel of an outline that was there the frame before."""
 NOISE_LEVELS = 28.0
-"""A pixel that changes by less is taken for mostly unchanged; by twice as much it is believed whole. Of a dance before a
-locked camera (board_freestyle, 256 pixels, 40 frames) 31 % of the outline's pixels then change from frame to frame, and
-39 % where each frame is drawn anew; 1.7 % of them are more than 2 pixels from any outline of the frame alone."""
+"""A pixel that changes by less is taken for mostly unchanged; by twice as much it is believed whole.
+
+Of a dance before a locked camera (board_freestyle, 256 pixels, 40 frames) 31 % of the outline's pixels then change from
+frame to frame, 39 % where each frame is drawn anew; 1.7 % are more than 2 pixels from any outline of the frame alone.
+"""
 FORGOTTEN_S = 0.5
 
 

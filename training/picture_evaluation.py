@@ -17,9 +17,9 @@ from engines.performer import Performer
 from engines.scene import Scene
 from engines.take.clip import open_clip
 from training import metrics
-from training.kid import distances
 from training.labels import accuracy, palette
 from training.pairs.store import PairSet, Split, open_pairs
+from training.set_distance import distances
 from training.unpaired.measuring import LEAST, styled
 from training.unpaired.store import Side, open_sides
 
@@ -42,10 +42,10 @@ def evaluate_pictures(
 ) -> dict[str, Any]:
     """Measures a bundle that looks at pictures, and prints a table unless `say` is False.
 
-    Of aligned pairs: l1, psnr, ssim, sharpness, kid {kid, floor, ceiling, share}; with `labels` the true pictures are
-    label maps and the shares of right pixels are told too. Of unpaired sides: changed, variety, kid and the words that
-    go with them; with the bundle that leads `back` also cycle_l1. With a `film`: flicker {warp_error, real, ratio} over
-    its first two seconds. Raises BadInput, PairsError, BundleError, EngineError.
+    Of aligned pairs: l1, psnr, ssim, sharpness, set_distance {distance, floor, ceiling, share}; with `labels` the true
+    pictures are label maps and the shares of right pixels are told too. Of unpaired sides: changed, variety, distance
+    and the words that go with them; with the bundle that leads `back` also cycle_l1. With a `film`: flicker
+    {warp_error, real, ratio} over its first two seconds. Raises BadInput, PairsError, BundleError, EngineError.
     """
     header = measured_header()
     opened = _opened(bundle)
@@ -111,7 +111,7 @@ def _of_pairs(shows: Shows, size: Size, pairs: PairSet, split: Split, labels: bo
     }
     if len(indices) >= LEAST:
         found = distances(shown, [covering(frame, size) for frame in looked_at], real)
-        figures["kid"] = {**asdict(found), "share": found.share}
+        figures["set_distance"] = {**asdict(found), "share": found.share}
     if labels:
         learned = pairs.split("train")[:PALETTE_FROM]
         colors = palette(pairs.frame(int(i)) for i in (learned if len(learned) else indices))

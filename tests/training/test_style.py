@@ -20,12 +20,12 @@ from tests.training.test_loop import TINY, _lines
 from training.checkpoints import TENSORS, checkpoints, latest_checkpoint
 from training.config import TrainingConfig, config_from
 from training.contrast import PatchHeads, drawn_places, patch_contrast
-from training.kid import distances, features, kid
 from training.loop import train
 from training.methods import method
 from training.methods.cyclegan import CycleGAN
 from training.pairs.store import PairSet
 from training.pool import ImagePool
+from training.set_distance import discrepancy, distances, features
 from training.steadiness import moved, small_motion, steadiness
 from training.unpaired import gather
 from training.unpaired.examples import UnpairedExamples
@@ -134,14 +134,17 @@ def test_the_distance_of_two_sets_is_about_none_within_one_and_large_between_two
     found = distances(cold[:12], warm[:12], cold[12:])
     assert abs(found.share) < 0.15
     assert distances(warm[12:], warm[:12], cold).share > 0.8
-    assert kid(features(warm[:12]), features(warm[12:])) < 0.1 * kid(features(warm), features(cold))
+    near, far = discrepancy(features(warm[:12]), features(warm[12:])), discrepancy(features(warm), features(cold))
+    assert near < 0.1 * far
 
 
-def test_halfway_to_the_other_side_is_nearer_than_not_begun() -> None:
+def test_what_is_nearly_there_is_nearer_than_what_has_just_begun() -> None:
     warm, cold = ([made(k) for k in range(16)] for made in (_warm, _cold))
-    halfway = [np.asarray(w // 2 + c // 2, np.uint8) for w, c in zip(warm, cold, strict=True)]
-    found = distances(halfway, warm, cold)
-    assert 0 < found.share < 0.9
+    ways = [
+        [cv2.addWeighted(w, 1 - way, c, way, 0) for w, c in zip(warm, cold, strict=True)] for way in (0.2, 0.8, 1.0)
+    ]
+    begun, nearly, there = (distances(shown, warm, cold).share for shown in ways)
+    assert begun > 1.2 * nearly > 1.2 * there
 
 
 def test_the_identity_and_a_constant_are_said_in_words() -> None:

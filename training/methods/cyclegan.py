@@ -123,8 +123,8 @@ class CycleGAN:
         others = back_examples.spread(back_examples.validation, len(indices))
         home, cycle_home = self._one_way(back, performer, back_examples, others)
         figures = {
-            "kid_there": there.kid,
-            "kid_back": home.kid,
+            "distance_there": there.distance,
+            "distance_back": home.distance,
             "cycle_l1": (cycle_there + cycle_home) / 2,
             "variety_there": there.variety,
             "variety_back": home.variety,

@@ -106,7 +106,7 @@ class FastCUT:
         batch = examples.plain(indices)
         shown = [picture_array(self.picture(performer, examples.plain([i])))[0] for i in indices]
         found = styled(shown, list(batch.conditioning), list(batch.real))
-        figures = {"kid": found.kid, "changed": found.changed, "variety": found.variety}
+        figures = {"distance": found.distance, "changed": found.changed, "variety": found.variety}
         told = f"{found.share:.2f} of the way's distance left (0 there, 1 not begun); it {found.words}"
         error = found.share if np.isfinite(found.share) else found.changed
         return Measured(-error, error, told, {name: none_if_unknown(value) for name, value in figures.items()})

@@ -7,7 +7,7 @@ import numpy as np
 
 from engines.images import Frame
 from training import metrics
-from training.kid import distances
+from training.set_distance import distances
 
 IDENTITY_LEVELS, CONSTANT_SHARE = 6.0, 0.15
 LEAST = 4
@@ -18,11 +18,11 @@ LEAST = 4
 class Styled:
     """Figures of one direction. `changed`: mean change of a picture in levels; `variety`: how unlike what is shown for
     different pictures is, as a share of how unlike those pictures are; `share`: 0 as near to the other side as that is
-    to itself, 1 as far as the untouched input (`kid`, `floor`, `ceiling` as `training.kid` says)."""
+    to itself, 1 as far as the untouched input (`distance`, `floor`, `ceiling` as `training.set_distance` says)."""
 
     changed: float
     variety: float
-    kid: float
+    distance: float
     floor: float
     ceiling: float
     share: float
@@ -44,7 +44,7 @@ def styled(shown: Sequence[Frame], looked_at: Sequence[Frame], real: Sequence[Fr
     if min(len(shown), len(real)) < LEAST:
         return Styled(changed, variety, float("nan"), float("nan"), float("nan"), float("nan"))
     found = distances(shown, looked_at, real)
-    return Styled(changed, variety, found.kid, found.floor, found.ceiling, found.share)
+    return Styled(changed, variety, found.distance, found.floor, found.ceiling, found.share)
 
 
 def _spread(pictures: Sequence[Frame]) -> float:

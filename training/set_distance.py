@@ -1,4 +1,4 @@
-"""How far two sets of pictures are apart (KID, Binkowski et al. 2018), on features that need no download.
+"""How far two sets of pictures are apart, as KID has it (Binkowski et al. 2018), on features that need no download.
 
 The features are those of a small network with fixed random filters, at three scales, pooled over the picture: mean
 and spread of every filter's response. Random filters tell textures, colors and layouts apart where no object has to be
@@ -6,6 +6,9 @@ named (Naeem et al. 2020 use random embeddings for just this), they are the same
 without a network can compute them. What they cannot do is recognize a face or a window as such; so the figure is read
 beside its floor (two halves of the real set) and its ceiling (the input set unchanged), and never against a KID on
 Inception features from elsewhere.
+
+The kernel is Gaussian, not KID's cubic one: that grows with the sixth power of a distance, so that one odd texture
+outweighs everything else on features without bounds.
 """
 
 from collections.abc import Sequence
@@ -27,16 +30,16 @@ Features = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Distances:
-    """`kid` of a set to the real one; `floor`: the real set's halves to each other; `ceiling`: the untouched input."""
+    """`distance` of a set to the real one; `floor`: the real set's halves to each other; `ceiling`: the raw input."""
 
-    kid: float
+    distance: float
     floor: float
     ceiling: float
 
     @property
     def share(self) -> float:
         """0 as near as the real set is to itself, 1 as far as the input was."""
-        return (self.kid - self.floor) / max(1e-9, self.ceiling - self.floor)
+        return (self.distance - self.floor) / max(1e-9, self.ceiling - self.floor)
 
 
 def features(pictures: Sequence[Frame]) -> Features:
@@ -57,18 +60,19 @@ def features(pictures: Sequence[Frame]) -> Features:
     return np.concatenate(found)
 
 
-def kid(one: Features, other: Features, scale: Features | None = None) -> float:
-    """Squared maximum mean discrepancy under the cubic kernel, unbiased: about 0 for two samples of one set.
+def discrepancy(one: Features, other: Features, scale: Features | None = None) -> float:
+    """Squared maximum mean discrepancy, unbiased: about 0 for two samples of one set, at most about 2.
 
-    Features are brought to mean 0 and spread 1 of `scale` (default: `other`).
+    Features are brought to mean 0 and spread 1 of `scale` (default: `other`), whose middle distance is the kernel's.
     """
     by = other if scale is None else scale
     middle, spread = by.mean(axis=0), by.std(axis=0) + 1e-3 * np.abs(by).mean() + 1e-9
-    a, b = ((found - middle) / spread for found in (one, other))
-    width = a.shape[1]
+    a, b, c = ((found - middle) / spread for found in (one, other, by))
+    apart = _squared(c, c)
+    width = float(np.median(apart[apart > 0])) if (apart > 0).any() else 1.0
 
     def kernel(x: Features, y: Features) -> Features:
-        return np.asarray((x @ y.T / width + 1) ** 3)
+        return np.asarray(np.exp(-_squared(x, y) / width))
 
     n, m = len(a), len(b)
     within = [(k.sum() - np.trace(k)) / (c * (c - 1)) for k, c in ((kernel(a, a), n), (kernel(b, b), m))]
@@ -77,11 +81,18 @@ def kid(one: Features, other: Features, scale: Features | None = None) -> float:
 
 def distances(shown: Sequence[Frame], looked_at: Sequence[Frame], real: Sequence[Frame]) -> Distances:
     """How near what is shown came to the real set, between floor and ceiling. Each set holds at least 4 pictures."""
-    of_real = features(real)
+    of_real, of_input = features(real), features(looked_at)
     half = len(of_real) // 2
+    scale = np.concatenate([of_real, of_input])
     return Distances(
-        kid(features(shown), of_real), kid(of_real[:half], of_real[half:], of_real), kid(features(looked_at), of_real)
+        discrepancy(features(shown), of_real, scale),
+        discrepancy(of_real[:half], of_real[half:], scale),
+        discrepancy(of_input, of_real, scale),
     )
+
+
+def _squared(x: Features, y: Features) -> Features:
+    return np.asarray(np.maximum((x**2).sum(1)[:, None] + (y**2).sum(1) - 2 * x @ y.T, 0))
 
 
 def _pooled(x: Tensor) -> Tensor:
