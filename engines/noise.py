@@ -29,7 +29,6 @@ class NoiseLoop:
 
     def at(self, phase: float) -> NDArray[np.float32]:
         """(count,) float32 at `phase`, in knots; it may be any number, and the path closes by itself."""
-        phase %= self._knots
         first = math.floor(phase)
         weights = _weights(phase - first)
         near = [(first + k) % self._knots for k in range(4)]
