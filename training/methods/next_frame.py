@@ -36,8 +36,6 @@ IN_A_ROW = 3
 """Pictures that the discriminator sees at once."""
 PLACE = 16
 """Motion is compared in squares of so many pixels: where exactly water breaks cannot be foreseen, how much can."""
-OWN_WEIGHT = 0.5
-"""The say of an example that began with its own picture: what it is paired with is like it, not its truth."""
 JUDGED_STEPS = 200
 MOST_GRADIENT = 1.0
 """Unrolled, a gradient goes through the generator up to eight times, and may grow each time."""
@@ -55,7 +53,6 @@ class _Begun:
     origin: Tensor
     following: Tensor
     known: Tensor
-    weight: Tensor
 
 
 class NextFrame:
@@ -192,7 +189,7 @@ class NextFrame:
     def _begun(self, batch: FilmBatch, rng: np.random.Generator) -> "_Begun":
         """The batch, where some examples begin with the generator's own pictures instead."""
         before, start, origin = batch.before.copy(), batch.conditioning.copy(), batch.conditioning.copy()
-        following, known, weight = batch.following.copy(), batch.known.copy(), np.ones(len(start), np.float32)
+        following, known = batch.following.copy(), batch.known.copy()
         for b in range(len(start)):
             if not len(self._own) or rng.random() >= self.config.next_frame.own_share:
                 continue
@@ -200,7 +197,6 @@ class NextFrame:
             before[b], start[b], place = self._own.drawn(rng)
             after, is_known = self._examples.following(np.array([place]), following.shape[1])
             origin[b], following[b], known[b] = self._examples.frames[place], after[0], is_known[0]
-            weight[b] = OWN_WEIGHT
         shape = following.shape
         return _Begun(
             self._pictures(before),
@@ -208,7 +204,6 @@ class NextFrame:
             self._pictures(origin),
             self._pictures(following.reshape(-1, *shape[2:])).unflatten(0, shape[:2]),
             torch.from_numpy(known).to(self.device),
-            torch.from_numpy(weight).to(self.device),
         )
 
     def _steps(self, progress: float) -> int:
@@ -243,7 +238,7 @@ class NextFrame:
         for k, picture in enumerate(pictures):
             real, counts = begun.following[:, k], begun.known[:, k]
             # The farther a step, the less of it is known: where water will break is anybody's guess.
-            share = (counts * begun.weight / (k + 1)).view(-1, 1, 1, 1)
+            share = (counts / (k + 1)).view(-1, 1, 1, 1)
             l1.append(((picture - real).abs() * share).mean())
             if weights.edges:
                 across, down = (picture - real).diff(dim=3).abs(), (picture - real).diff(dim=2).abs()
