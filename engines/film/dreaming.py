@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engines.film.flow import Between, fetched
 from engines.film.motion import look
 from engines.film.statistics import FilmLook, guarded, look_of
-from engines.film.stirring import stirred
+from engines.film.stirring import noise, stirred
 from engines.images import Frame, covering
 
 log = logging.getLogger(__name__)
@@ -23,10 +23,12 @@ LONGEST_WAIT_S = 1.0
 """After so long without being asked for a picture it goes on from where it was, and catches nothing up."""
 SMOOTH_HZ = 24.0
 """A film of fewer steps a second than this gets pictures in between."""
-PUSH = 0.04
-"""How far a silhouette pushes the picture away from itself, in widths, at full strength."""
+PUSH = 0.12
+"""How far a silhouette that has just come pushes the picture away from itself, in widths, at full strength."""
 STANDING = 0.3
 """... and how much of that remains when it stands still."""
+SPRAY = 0.25
+"""Noise within a silhouette at full strength, a share of the range: what a film makes its own waves and leaves of."""
 
 COLLAPSED_FOR = 40
 """So many steps of standstill, gray or glare, and it begins anew."""
@@ -121,7 +123,9 @@ class Dream:
         gradient = np.stack([cv2.Sobel(field, cv2.CV_32F, 1, 0), cv2.Sobel(field, cv2.CV_32F, 0, 1)], axis=-1)
         # Fetched from nearer to the middle, so what was there goes outward. Sobel's gain is 8, and the edge of a
         # blurred mask has a slope of 0.4 / sigma.
-        return fetched(picture, (touch.disturb * PUSH * width * sigma / 8 / 0.4) * gradient)
+        pushed = fetched(picture, (touch.disturb * PUSH * width * sigma / 8 / 0.4) * gradient)
+        spray = (127.5 * SPRAY * touch.disturb) * noise((height, width), self._rng) * now[..., None]
+        return np.clip(np.rint(pushed + spray), 0, 255).astype(np.uint8)
 
     def _has_collapsed(self, film: FilmLook) -> bool:
         changed = float(cv2.absdiff(look(self._picture), look(self._before)).mean())
