@@ -10,7 +10,7 @@ from typing import Any, overload
 import cv2
 import numpy as np
 
-from engines.atlas.cutting import KEYS
+from engines.atlas.keys import KEYS
 from engines.atlas.learning import atlas_of_take
 from engines.bundle import Bundle, made_bundle, write_bundle
 from engines.errors import BadInput, VideoError

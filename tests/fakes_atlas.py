@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.atlas.cutting import Atlas, cut_atlas
+from engines.atlas.cutting import cut_atlas
+from engines.atlas.keys import Atlas
 from engines.images import Frame
 from engines.pose.landmarks import Joint, Landmarks
 from engines.pose.puppet import BuiltInDancer

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from engines.atlas.cutting import KEYS
+from engines.atlas.keys import KEYS
 from engines.atlas.learning import Room, bundled, learned_atlas, proportions
 from engines.atlas.posing import Poser
 from engines.backends import open_engine

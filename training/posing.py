@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.atlas.cutting import KEYS, Atlas, cut_atlas, spread
+from engines.atlas.cutting import cut_atlas
+from engines.atlas.keys import KEYS, Atlas, spread
 from engines.atlas.learning import worth
 from engines.atlas.posing import Poser
 from engines.errors import PairsError

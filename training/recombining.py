@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.atlas.cutting import cut_atlas, spread
+from engines.atlas.cutting import cut_atlas
+from engines.atlas.keys import spread
 from engines.atlas.posing import Poser
 from engines.images import Frame
 from engines.pose.landmarks import Joint, Landmarks, torso_length

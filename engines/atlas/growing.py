@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-from engines.atlas.cutting import KEYS
+from engines.atlas.keys import KEYS
 from engines.atlas.learning import FPS, atlas_of_take, name_of
 from engines.bundle import Bundle, write_bundle
 from engines.errors import VideoError

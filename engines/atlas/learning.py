@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.atlas.cutting import KEYS, Atlas, cut_atlas, spread
+from engines.atlas.cutting import cut_atlas
+from engines.atlas.keys import KEYS, Atlas, spread
 from engines.atlas.packing import packed
 from engines.bundle import Bundle, Manifest, Port, made_bundle, write_bundle
 from engines.errors import VideoError

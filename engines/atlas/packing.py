@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engines.atlas.cutting import Atlas, Key
+from engines.atlas.keys import Atlas, Key
 from engines.atlas.layers import LIMBS, PARTS
 from engines.atlas.warping import Cut
 from engines.errors import BundleError

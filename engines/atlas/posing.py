@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.atlas.cutting import Atlas, figure_of
+from engines.atlas.keys import Atlas, figure_of
 from engines.atlas.layers import DEPTH, HEAD, HEAD_LIMB, LIMBS, NECK, PARTS, PARTS_OF, PELVIS, TORSO
 from engines.atlas.warping import Cut, Figure, warped
 from engines.pose.landmarks import Joint, Landmarks

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from engines.atlas.cutting import Atlas
+from engines.atlas.keys import Atlas
 from engines.atlas.packing import INDEX, unpacked
 from engines.bundle.graphs import check_graph
 from engines.bundle.manifest import FORMAT, Manifest

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from engines.atlas.cutting import spread
 from engines.atlas.engine import AtlasEngine
+from engines.atlas.keys import spread
 from engines.atlas.layers import PARTS, body_units, places
 from engines.atlas.learning import Room, bundled, learned_atlas
 from engines.atlas.packing import INDEX, packed
