@@ -1,89 +1,18 @@
-"""What a visitor has shown of themselves, and what is missing: a ring with a piece for each move."""
+"""A ring with a piece for each move that a visitor is led through."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import cv2
-import numpy as np
 
-from engines.images import Frame, Size
-from engines.pose.landmarks import Joint, Landmarks, in_heights, middle, torso_length
-
-ENOUGH = 4  # pictures in which a move is seen, so that one slip of the tracker does not count
-
-Points = np.ndarray
+from engines.images import Frame
+from engines.pose.moves import ENOUGH, MOVES, Coverage
 
 
-@dataclass(frozen=True)
-class Move:
-    """Something to be seen once; `seen` looks at (33, 3) points in torso lengths, y downward."""
-
-    name: str
-    seen: Callable[[Points], bool]
-
-
-def _raised(side: str) -> Callable[[Points], bool]:
-    wrist, nose = Joint[f"{side}_WRIST"], Joint.NOSE
-    return lambda points: bool(points[wrist, 1] < points[nose, 1])
-
-
-def _out(side: str) -> Callable[[Points], bool]:
-    wrist, shoulder = Joint[f"{side}_WRIST"], Joint[f"{side}_SHOULDER"]
-    return lambda points: bool(abs(points[wrist, 0] - points[shoulder, 0]) > 0.7)
-
-
-def _knee(side: str) -> Callable[[Points], bool]:
-    knee, hip = Joint[f"{side}_KNEE"], Joint[f"{side}_HIP"]
-    return lambda points: bool(points[knee, 1] - points[hip, 1] < 0.5)
-
-
-def _turned(points: Points) -> bool:
-    return bool(abs(points[Joint.LEFT_SHOULDER, 0] - points[Joint.RIGHT_SHOULDER, 0]) < 0.3)
-
-
-def _bent(points: Points) -> bool:
-    shoulders = middle(points, Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER)
-    hips = middle(points, Joint.LEFT_HIP, Joint.RIGHT_HIP)
-    leant = abs(shoulders[0] - hips[0]) > 0.35
-    return bool(leant or points[Joint.NOSE, 1] > shoulders[1] - 0.15)
-
-
-MOVES = (
-    Move("raise your left arm", _raised("LEFT")),
-    Move("raise your right arm", _raised("RIGHT")),
-    Move("stretch your left arm out", _out("LEFT")),
-    Move("stretch your right arm out", _out("RIGHT")),
-    Move("lift your left knee", _knee("LEFT")),
-    Move("lift your right knee", _knee("RIGHT")),
-    Move("turn to the side", _turned),
-    Move("bend", _bent),
-)
-
-
-@dataclass
-class Coverage:
-    """How often each move was seen."""
-
-    counts: list[int] = field(default_factory=lambda: [0] * len(MOVES))
-
-    def see(self, landmarks: Landmarks, size: Size) -> None:
-        """Take up one picture's landmarks, in 0..1 of a frame of `size`."""
-        points = in_heights(landmarks, size)
-        points = points / max(float(torso_length(points)), 0.05)
-        for number, move in enumerate(MOVES):
-            self.counts[number] += move.seen(points)
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """The moves that were not seen, in words."""
-        return tuple(move.name for move, count in zip(MOVES, self.counts, strict=True) if count < ENOUGH)
-
-    def draw_ring(self, picture: Frame, center: tuple[int, int], radius: int) -> None:
-        """The ring, in place: bright where a move was seen, dim where it is missing."""
-        step = 360 / len(MOVES)
-        for number, count in enumerate(self.counts):
-            start = -90 + number * step + 4
-            color = (250, 220, 120) if count >= ENOUGH else (70, 70, 70)
-            thick = max(2, math.ceil(radius / 7))
-            cv2.ellipse(picture, center, (radius, radius), 0, start, start + step - 8, color, thick, cv2.LINE_AA)
+def draw_ring(coverage: Coverage, picture: Frame, center: tuple[int, int], radius: int) -> None:
+    """The ring, in place: bright where a move was seen, dim where it is missing."""
+    step = 360 / len(MOVES)
+    for number, count in enumerate(coverage.counts):
+        start = -90 + number * step + 4
+        color = (250, 220, 120) if count >= ENOUGH else (70, 70, 70)
+        thick = max(2, math.ceil(radius / 7))
+        cv2.ellipse(picture, center, (radius, radius), 0, start, start + step - 8, color, thick, cv2.LINE_AA)

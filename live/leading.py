@@ -6,6 +6,7 @@ import numpy as np
 from engines.images import Frame, resized
 from engines.pose.lesson import lesson
 from engines.pose.puppet import BuiltInDancer
+from live.coverage import draw_ring
 from live.look import flipped
 from live.visitor import Visit
 
@@ -28,7 +29,7 @@ class Leading:
         picture[:high, width - leader.shape[1] :] = leader
         radius = max(8, height // 9)
         center = (radius * 3 // 2, radius * 3 // 2)
-        visit.coverage.draw_ring(picture, center, radius)
+        draw_ring(visit.coverage, picture, center, radius)
         number = np.ceil(-at_s) if at_s < 0 else np.ceil(self._seconds - at_s)
         _write(picture, f"{number:.0f}", center, height / 300)
         missing = visit.coverage.missing

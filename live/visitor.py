@@ -15,11 +15,11 @@ from engines.atlas.learning import atlas_of_take
 from engines.bundle import Bundle, made_bundle, write_bundle
 from engines.errors import BadInput, VideoError
 from engines.images import Frame, Size
+from engines.pose.moves import Coverage
 from engines.pose.tracker import Tracked
 from engines.take.clip import ClipFrame, MemoryClip
 from engines.take.take import take_of
 from engines.take.tracking import Track, joined, tracked
-from live.coverage import Coverage
 
 FPS = 15.0
 FORGET_S = 600.0

@@ -18,6 +18,7 @@ from engines.atlas.packing import packed
 from engines.bundle import Bundle, Manifest, Port, made_bundle, write_bundle
 from engines.errors import VideoError
 from engines.images import Frame
+from engines.pose.moves import missing_moves
 from engines.pose.proportions import Proportions, proportions_of
 from engines.pose.skeleton import DEFAULT_STYLE, style_hash
 from engines.pose.tracker import Tracker
@@ -88,15 +89,36 @@ def atlas_of_take(take: Take, size: int, keys: int, name: str) -> tuple[Manifest
     shot = max(take.shots, key=lambda shot: len(shot.kept))
     landmarks = np.stack([take.landmarks(shot, k) for k in range(len(shot.kept))])
     room = None if shot.plate is None else Room(*at_scale(shot.plate.image, shot.squares[0], size))
-    chosen = spread(landmarks, worth(take.track.sharpness[shot.kept]), keys)
+    whole = _usable(take, shot, landmarks)
+    wanted = [int(whole[k]) for k in spread(landmarks[whole], worth(take.track.sharpness[shot.kept[whole]]), keys)]
+    chosen = [k for k in wanted if (take.track.mask(int(shot.kept[k])) > 127).any()]
+    if len(chosen) < min(len(wanted), FEWEST_KEYS):
+        raise _without_outline(take, shot, len(chosen))
     if len(chosen) < FEWEST_KEYS:
+        missing = ", ".join(missing_moves(landmarks[whole], (1, 1))) or "none of those that a visitor is led through"
         raise VideoError(
-            f"{take.clip.name} shows only {len(chosen)} different poses; at least {FEWEST_KEYS} are needed: film the "
-            "dancer moving arms and legs, bending and turning."
+            f"{take.clip.name} shows only {len(chosen)} different poses; at least {FEWEST_KEYS} are needed. Film these "
+            f"moves too: {missing}."
         )
     pictures = _pictures(take, shot, sorted(chosen), size, room)
     atlas = cut_atlas(pictures.__getitem__, landmarks, chosen, size)
     return bundled(atlas, name=name, room=room, proportions=proportions(landmarks), fps=take.clip.fps)
+
+
+def _usable(take: Take, shot: TakeShot, landmarks: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Which of a shot's frames have an outline and landmarks to cut by."""
+    outlined = np.array([bool(take.track.masks[i]) for i in shot.kept])
+    whole = np.flatnonzero(outlined & np.isfinite(landmarks).all(axis=(1, 2)))
+    if len(whole) < FEWEST_KEYS:
+        raise _without_outline(take, shot, len(whole))
+    return whole
+
+
+def _without_outline(take: Take, shot: TakeShot, found: int) -> VideoError:
+    return VideoError(
+        f"{take.clip.name}: the dancer's outline was found in only {found} of {len(shot.kept)} frames; film before a "
+        "calmer background, in better light, the whole body in view."
+    )
 
 
 def worth(sharpness: NDArray[np.float32]) -> NDArray[np.float32]:

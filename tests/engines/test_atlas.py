@@ -1,6 +1,7 @@
 """The instant performer: what is cut, how it is posed, and how it travels."""
 
 import time
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -10,16 +11,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from engines.atlas.engine import AtlasEngine
-from engines.atlas.keys import spread
+from engines.atlas.keys import figure_of, spread
 from engines.atlas.layers import PARTS, body_units, places
 from engines.atlas.learning import Room, bundled, learned_atlas
 from engines.atlas.packing import INDEX, packed
-from engines.atlas.posing import FADE, Poser
+from engines.atlas.posing import FADE, Poser, _depths, _kept_or_changed, _Playing, _reordered
+from engines.atlas.warping import _origins, trunk_transform
 from engines.backends import open_engine
 from engines.bundle import Bundle, made_bundle, open_bundle, write_bundle
 from engines.errors import BundleError, VideoError
 from engines.performer import Performer
 from engines.pose.landmarks import Joint, torso_length
+from engines.pose.tracker import Tracked
 from engines.scene import Scene
 from tests.fakes_atlas import COLORS, SIZE, WALL, PaintedTracker, colored, dancing, painted_clip, room, small_atlas
 
@@ -202,6 +205,107 @@ def test_a_clip_becomes_a_performer_without_training() -> None:
     assert 20 < (bundle.plate.astype(int) - WALL).mean() < 40
 
 
-def test_a_clip_of_one_pose_is_refused_with_what_to_film() -> None:
-    with pytest.raises(VideoError, match="different poses"):
+def test_a_clip_of_one_pose_is_refused_with_the_moves_that_are_missing() -> None:
+    with pytest.raises(VideoError, match=r"different poses.*raise your left arm.*bend"):
         learned(np.repeat(dancing(1), 30, axis=0) + np.linspace(0, 0.01, 30)[:, None, None].astype(np.float32))
+
+
+class Blind(PaintedTracker):
+    """Finds poses, and outlines only where `sees` says so; `empty` ones elsewhere, or none."""
+
+    def __init__(self, poses: np.ndarray, sees: Callable[[int], bool], empty: bool) -> None:
+        super().__init__(poses, 15.0)
+        self._sees, self._empty = sees, empty
+
+    def track(self, frame: np.ndarray, time_s: float) -> Tracked:
+        found = super().track(frame, time_s)
+        if self._sees(round(time_s * 15)):
+            return found
+        assert found.mask is not None
+        return Tracked(found.landmarks, np.zeros_like(found.mask) if self._empty else None, time_s)
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_dancer_without_an_outline_is_refused_and_not_invisible(empty: bool) -> None:
+    poses = dancing(60, 1 / 15)
+    with pytest.raises(VideoError, match="outline was found in only 0 of"):
+        learned_atlas(painted_clip(poses), size=64, keys=8, tracker=lambda: Blind(poses, lambda _: False, empty))
+
+
+def test_keys_are_taken_where_there_is_an_outline() -> None:
+    poses = dancing(60, 1 / 15)
+    tracker = lambda: Blind(poses, lambda number: number % 3 == 0, empty=False)  # noqa: E731
+    atlas = learned_atlas(painted_clip(poses), size=64, keys=8, tracker=tracker).atlas
+    assert atlas is not None
+    assert all(any(key.cuts) for key in atlas.keys)
+
+
+def narrowed(pose: np.ndarray, share: float) -> np.ndarray:
+    """The pose turned away until it is `share` as wide."""
+    turned = pose.copy()
+    turned[:, 0] = 0.5 + share * (pose[:, 0] - 0.5)
+    return turned
+
+
+def test_a_trunk_seen_from_the_side_is_no_broad_back() -> None:
+    front = figure_of(dancing(8)[0], SIZE)
+    for share in (0.1, 0.3, 0.6, 1.0):
+        profile = figure_of(narrowed(dancing(8)[0], share), SIZE)
+        matrix, _ = trunk_transform(profile, front)
+        scale = profile.unit / front.unit
+        fetched = np.hypot(*(matrix @ [1.0, 0.0]))  # how far the key is gone along for a pixel across the picture
+        assert fetched > scale / 1.26
+
+
+def test_a_front_may_turn_away() -> None:
+    front, profile = (figure_of(narrowed(dancing(8)[0], share), SIZE) for share in (1.0, 0.7))
+    matrix, offset = trunk_transform(front, profile)
+    width = np.hypot(*(front.spots[12, :2] - front.spots[11, :2]))
+    for corner in (11, 12, 23, 24):
+        assert np.hypot(*(matrix @ profile.spots[corner, :2] + offset - front.spots[corner, :2])) < 0.1 * width
+
+
+def test_an_arm_that_turned_about_takes_nothing_of_the_trunk_with_it() -> None:
+    """Else a pixel is a mixture of two places far apart in the key, and cloth is drawn out in fans."""
+    key, pose = dancing(8)[0].copy(), dancing(8)[0].copy()
+    arm = [Joint.LEFT_ELBOW, Joint.LEFT_WRIST, Joint.LEFT_PINKY, Joint.LEFT_INDEX, Joint.LEFT_THUMB]
+    shoulder = key[Joint.LEFT_SHOULDER, :2]
+    pose[arm, :2] = 2 * shoulder - key[arm, :2]
+    part, here, there = PARTS[2], figure_of(pose, SIZE), figure_of(key, SIZE)
+    near = here.spots[Joint.LEFT_SHOULDER, :2] + np.array([[-3.0, 0.0], [-4.0, -2.0], [-5.0, 3.0]], np.float32)
+    origin = _origins(near[None], part, there, here)[0]
+    # Rigid: half a turn about the shoulder.
+    expected = there.spots[Joint.LEFT_SHOULDER, :2] - (near - here.spots[Joint.LEFT_SHOULDER, :2])
+    assert np.abs(origin - expected).max() < 0.005 * SIZE
+
+
+@pytest.mark.parametrize(("better", "changes"), [(0.8, False), (0.7, False), (0.6, True)])
+def test_a_limb_keeps_its_key_until_another_is_clearly_better(better: float, changes: bool) -> None:
+    playing = _kept_or_changed(_Playing(0), np.array([1.0, better]))
+    assert (playing.key, playing.before) == ((1, 0) if changes else (0, None))
+
+
+def test_parts_at_almost_one_depth_are_not_painted_in_turns() -> None:
+    assert _reordered([0, 1], np.array([0.0, 0.05], np.float32)) == [0, 1]
+    assert _reordered([0, 1], np.array([0.0, 0.15], np.float32)) == [1, 0]
+
+
+def test_a_head_is_before_its_trunk_whatever_the_tracker_guesses() -> None:
+    pose = dancing(8)[0].copy()
+    pose[:11, 2] += 5
+    depths = _depths(figure_of(pose, SIZE))
+    assert depths[1] < depths[0]
+
+
+def test_of_two_frames_of_one_pose_the_sharper_is_the_key() -> None:
+    usual, rare = dancing(8)[0], dancing(8)[5]
+    poses = np.stack([usual, usual, usual, rare, rare + np.float32(1e-3)])
+    for worths, sharper in (([0.5, 1.2], 4), ([1.2, 0.5], 3)):
+        assert spread(poses, np.array([1, 1, 1, *worths], np.float32), 2)[1] == sharper
+
+
+def test_a_landmark_that_is_no_number_costs_no_dancer() -> None:
+    pose = dancing(8)[0].copy()
+    whole = (Poser(small_atlas()).posed(pose)[..., 3] > 128).sum()
+    pose[Joint.LEFT_EAR] = np.nan
+    assert (Poser(small_atlas()).posed(pose)[..., 3] > 128).sum() > 0.8 * whole

@@ -10,11 +10,12 @@ from engines.bundle import open_bundle
 from engines.errors import BadInput, VideoError
 from engines.performer import Performer
 from engines.pose.lesson import lesson
+from engines.pose.moves import ENOUGH, MOVES, Coverage
 from engines.pose.puppet import BuiltInDancer
 from engines.pose.tracker import Tracked
 from engines.scene import Scene
 from live.config import LiveOptions
-from live.coverage import ENOUGH, MOVES, Coverage
+from live.coverage import draw_ring
 from live.leading import COUNTDOWN_S, Leading
 from live.sources import Captured
 from live.visiting import captured
@@ -45,8 +46,8 @@ def test_who_only_stands_is_told_what_is_missing() -> None:
 
 def test_the_ring_fills() -> None:
     empty, full = np.zeros((90, 90, 3), np.uint8), np.zeros((90, 90, 3), np.uint8)
-    Coverage().draw_ring(empty, (45, 45), 30)
-    Coverage([ENOUGH] * len(MOVES)).draw_ring(full, (45, 45), 30)
+    draw_ring(Coverage(), empty, (45, 45), 30)
+    draw_ring(Coverage([ENOUGH] * len(MOVES)), full, (45, 45), 30)
     assert full.sum() > 2 * empty.sum() > 0
 
 
