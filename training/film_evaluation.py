@@ -51,6 +51,7 @@ def evaluate_film(
     finally:
         engine.close()
     figures |= {"motion": [round(energy, 3) for energy in life.energies], "on_aim": life.is_on_aim}
+    figures["wander"] = [round(wander, 3) for wander in life.wanders]
     figures |= {"faults": [fault.sentence for fault in life.faults], **life.figures()}
     copied = figures["baselines"]["copy_last"]
     table(

@@ -19,6 +19,10 @@ WINDOW = 100
 AIM = (0.5, 2.0)
 """Motion energy, as a multiple of the film's, that is aimed at. Farther out something is wrong:"""
 FROZEN, WILD = 0.2, 4.0
+TREMBLING = 0.2
+"""Change over `APART` steps, tremble averaged away, likewise: noise on a picture that goes nowhere moves it enough from
+step to step, and is no life."""
+AVERAGED, APART = 5, 10
 PALE, HARSH = 0.45, 2.2
 """Contrast and color deviation, as multiples of the film's."""
 NOISY = 4.0
@@ -34,9 +38,13 @@ BANDS = 3
 
 @dataclass(frozen=True)
 class Look:
-    """A window of a film. `energy`: mean change from picture to picture, levels; `bands`: fine to coarse, levels."""
+    """A window of a film. `energy`: mean change from picture to picture, levels; `bands`: fine to coarse, levels.
+
+    `wander`: mean change over `APART` steps between averages of `AVERAGED` pictures; None where it is too short to say.
+    """
 
     energy: float
+    wander: float | None
     contrast: float
     colors: float
     mean: tuple[float, float, float]
@@ -67,18 +75,28 @@ class Liveness:
         return tuple(window.energy / max(self.film.energy, 1e-6) for window in self.windows)
 
     @property
+    def wanders(self) -> tuple[float, ...]:
+        """The change over some steps of every window, tremble left out, as a multiple of the film's."""
+        return tuple((window.wander or 0.0) / (self.film.wander or 1e-6) for window in self.windows)
+
+    @property
     def is_alive(self) -> bool:
         return not self.faults
 
     @property
     def is_on_aim(self) -> bool:
-        """Whether every window moves 0.5 to 2 times as much as the film."""
-        return bool(self.windows) and all(AIM[0] <= energy <= AIM[1] for energy in self.energies)
+        """Whether every window moves 0.5 to 2 times as much as the film, and not by trembling in place."""
+        moving = all(AIM[0] <= energy <= AIM[1] for energy in self.energies)
+        return moving and bool(self.windows) and min(self.wanders) >= TREMBLING
 
     @property
     def told(self) -> str:
         energies = " ".join(f"{energy:.2f}" for energy in self.energies)
-        return f"{self.steps} steps, motion in windows of {WINDOW} (1 is the film's): {energies}"
+        wanders = " ".join(f"{wander:.2f}" for wander in self.wanders)
+        return (
+            f"{self.steps} steps, motion in windows of {WINDOW} (1 is the film's): {energies}; over {APART} steps, "
+            f"tremble left out: {wanders}"
+        )
 
     def figures(self) -> dict[str, float]:
         """For a manifest and for JSON."""
@@ -87,6 +105,7 @@ class Liveness:
             "alive_steps": float(self.steps),
             "motion_least": round(min(self.energies), 3),
             "motion_most": round(max(self.energies), 3),
+            "wander_least": round(min(self.wanders), 3),
             "contrast_last": round(last.contrast / max(self.film.contrast, 1e-6), 3),
             "detail_last": round(last.bands[0] / max(self.film.bands[0], 1e-6), 3),
         }
@@ -140,11 +159,21 @@ def look_at(pictures: NDArray[np.uint8]) -> Look:
     mean = chosen.mean(axis=(0, 1, 2))
     return Look(
         energy=float(np.mean(changes)),
+        wander=_wander(pictures),
         contrast=float(np.mean([gray.std() for gray in grays])),
         colors=float(np.mean([_colors(picture) for picture in chosen])),
         mean=(float(mean[0]), float(mean[1]), float(mean[2])),
         bands=tuple(float(band) for band in bands),
     )
+
+
+def _wander(pictures: NDArray[np.uint8]) -> float | None:
+    blocks = len(pictures) // AVERAGED
+    if blocks <= APART // AVERAGED:
+        return None
+    means = pictures[: blocks * AVERAGED].reshape(blocks, AVERAGED, *pictures.shape[1:]).mean(axis=1)
+    lag = APART // AVERAGED
+    return float(np.abs(means[lag:] - means[:-lag]).mean())
 
 
 def loop_in(pictures: NDArray[np.uint8]) -> int | None:
@@ -186,6 +215,13 @@ def _window_faults(film: Look, window: Look, span: float, step: int) -> Iterable
             step,
             f"it freezes: from step {step} on it moves {energy:.2f} times as much as the film (0.5 to 2 is aimed at); "
             "train longer, or raise next_frame.motion or losses.adversarial, or build the pairs with a longer --stride",
+        )
+    elif film.wander and window.wander is not None and window.wander < TREMBLING * film.wander:
+        yield Fault(
+            "freeze",
+            step,
+            f"it only trembles in place: from step {step} on it changes {window.wander / film.wander:.2f} times as "
+            f"much as the film over {APART} steps; train longer, or raise next_frame.motion or losses.adversarial",
         )
     if energy > WILD or contrast > HARSH or fine > NOISY:
         yield Fault(
@@ -242,6 +278,7 @@ def _joined(looks: Sequence[Look]) -> Look:
 
     return Look(
         mean(one.energy for one in looks),
+        mean(wanders) if (wanders := [one.wander for one in looks if one.wander is not None]) else None,
         mean(one.contrast for one in looks),
         mean(one.colors for one in looks),
         (mean(one.mean[0] for one in looks), mean(one.mean[1] for one in looks), mean(one.mean[2] for one in looks)),

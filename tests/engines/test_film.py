@@ -97,6 +97,17 @@ def test_a_film_that_stops_is_frozen_and_says_from_where() -> None:
     assert "it freezes" in fault.sentence
 
 
+def test_a_picture_that_only_trembles_is_no_film_however_much_it_does() -> None:
+    rng, still = np.random.default_rng(0), drifting(1, SIZE)[0]
+    film = drifting(120, SIZE, 2.0)
+    frames = [np.clip(still + rng.normal(0, 12, still.shape), 0, 255).astype(np.uint8) for _ in range(220)]
+    found = _alive(frames, film)
+    assert min(found.energies) > 0.5
+    (fault,) = [fault for fault in found.faults if fault.kind == "freeze"]
+    assert "trembles in place" in fault.sentence
+    assert not found.is_on_aim
+
+
 def test_noise_that_grows_is_a_blow_up() -> None:
     rng = np.random.default_rng(0)
     frames = [rng.integers(0, 256, (*SIZE, 3), np.uint8) for _ in range(220)]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.profiler import record_function as part
 
-from engines.film.liveness import liveness, watched
+from engines.film.liveness import APART, liveness, watched
 from training import metrics
 from training.averaging import averaged_copy, follow
 from training.config import TrainingConfig
@@ -141,15 +141,22 @@ class NextFrame:
         config = self.config.next_frame
         rollout = rolled(performer, before[None], last[None], JUDGED_STEPS, self.device, config.stir, self.config.seed)
         life = liveness(examples.watched(), watched(rollout[0]))
-        moves = [min(energy, 1 / max(energy, 1e-6)) for energy in life.energies]
+        moves = [min(most, 1 / max(most, 1e-6)) for most in (*life.energies, *life.wanders)]
         contrast = life.figures()["contrast_last"]
         score = min(moves) + min(contrast, 1 / max(contrast, 1e-6)) - 0.5 * len(life.faults) - 0.2 * error / copy
         kinds = ", ".join(fault.kind for fault in life.faults) or "alive"
         told = (
             f"{error:.1f} levels off the next frame (copying the last: {copy:.1f}); {JUDGED_STEPS} steps on its own: "
-            f"{kinds}, motion {min(life.energies):.2f} to {max(life.energies):.2f} times the film's"
+            f"{kinds}, motion {min(life.energies):.2f} to {max(life.energies):.2f} times the film's, "
+            f"{min(life.wanders):.2f} over {APART} steps"
         )
-        figures = {"copy_last": copy, "motion": min(life.energies), "contrast": contrast, "faults": len(life.faults)}
+        figures = {
+            "copy_last": copy,
+            "motion": min(life.energies),
+            "wander": min(life.wanders),
+            "contrast": contrast,
+            "faults": len(life.faults),
+        }
         return Measured(score, error, told, figures)
 
     def sees(self) -> Seen:
