@@ -22,7 +22,7 @@ def kept_to(picture: Frame, frame: Frame, mask: NDArray[np.uint8] | None, region
     size = picture.shape[0], picture.shape[1]
     alpha = np.zeros(size, np.uint8) if mask is None else _feathered(covering(mask, size))
     if region == "background":
-        alpha = cv2.bitwise_not(alpha)
+        alpha = np.asarray(cv2.bitwise_not(alpha), np.uint8)
     return over(np.dstack([picture, alpha]), covering(frame, size))
 
 

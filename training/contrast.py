@@ -35,6 +35,11 @@ class PatchHeads(nn.Module):
         ]
 
 
+def encoded(generator: nn.Module, pictures: Tensor) -> list[Tensor]:
+    """What the encoder of `generator` makes of pictures, place by place."""
+    return list(generator.encoded(pictures))  # type: ignore[operator]
+
+
 def drawn_places(features: Sequence[Tensor], count: int) -> list[Tensor]:
     """At most `count` places of each feature, by the global random state (which the loop sets for each step)."""
     return [torch.randperm(feature.shape[2] * feature.shape[3])[:count].to(feature.device) for feature in features]

@@ -36,6 +36,9 @@ class Padded(nn.Module):
     By index, since the exporter computes the margins of a padding in the graph, where no fixed shape comes out.
     """
 
+    rows: Tensor
+    columns: Tensor
+
     def __init__(self, network: nn.Module, shape: tuple[int, int], multiple: int) -> None:
         super().__init__()
         self.network, self.shape = network, shape

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from engines.images import Frame, resized
 from training.config import TrainingConfig
-from training.contrast import PatchHeads, drawn_places, patch_contrast
+from training.contrast import PatchHeads, drawn_places, encoded, patch_contrast
 from training.losses import FORMS
 from training.networks import discriminator, generator
 from training.pairs.store import PairSet
@@ -65,7 +65,7 @@ def _fastcut(config: TrainingConfig, device: torch.device) -> "_Stepping":
     drawer, judge = generator(config.generator).to(device), _judge(config, device)
     form, style = FORMS[config.losses.form], config.style
     with torch.no_grad():
-        widths = [feature.shape[1] for feature in drawer.eval().encoded(torch.zeros(1, 3, 64, 64, device=device))]
+        widths = [feature.shape[1] for feature in encoded(drawer.eval(), torch.zeros(1, 3, 64, 64, device=device))]
     drawer.train()
     heads = PatchHeads(widths).to(device)
     of_drawer, of_judge = _adam(config, *drawer.parameters(), *heads.parameters()), _adam(config, *judge.parameters())
@@ -74,7 +74,7 @@ def _fastcut(config: TrainingConfig, device: torch.device) -> "_Stepping":
         a, b = given
         fake = drawer(a)
         _stepped(of_judge, 0.5 * form.judge(judge(b)[0], judge(fake.detach())[0]))
-        queries, keys = drawer.encoded(fake), drawer.encoded(a)
+        queries, keys = encoded(drawer, fake), encoded(drawer, a)
         places = drawn_places(keys, style.patches)
         contrast = patch_contrast(heads(queries, places), heads(keys, places), style.temperature)
         _stepped(of_drawer, config.losses.adversarial * form.fool(judge(fake)[0]) + style.contrast * contrast)

@@ -51,7 +51,7 @@ def _picture(path: Path, color: tuple[int, int, int] = (200, 60, 30)) -> Path:
 
 
 def _read(path: Path) -> Frame:
-    return np.asarray(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB), np.uint8)
+    return np.asarray(cv2.cvtColor(np.asarray(cv2.imread(str(path))), cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def test_a_picture_becomes_a_picture(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def test_an_aligned_bundle_shows_what_was_trained(tmp_path: Path, size: tuple[in
     manifest = open_bundle(tmp_path / "bundle").manifest
     assert (manifest.conditioning, manifest.size, manifest.finish) == ("frame", size or (64, 64), "none")
     performer = Performer(bundle, open_engine(bundle, "openvino", "f32"))
-    camera = cv2.resize(_label(4), (200, 100))
+    camera = np.asarray(cv2.resize(_label(4), (200, 100)), np.uint8)
     shown = performer.perform(Scene(presence=1.0, frame=camera)).image
     assert shown.shape == (*(size or (64, 64)), 3)
     np.testing.assert_array_equal(performer.perform(Scene(frame=covering(camera, manifest.size))).image, shown)

@@ -11,6 +11,7 @@ import understudy
 from engines.bundle import Manifest, Port, write_bundle
 from engines.bundle.manifest import Graph
 from engines.errors import BadInput
+from engines.images import covering
 from tests.training.test_aligned import _beside, _film
 from tests.training.test_style import _sides
 from training.labels import accuracy, palette, read_labels
@@ -86,7 +87,7 @@ def test_there_and_back_is_measured_with_the_bundle_that_leads_back(tmp_path: Pa
 
 def test_what_shows_the_film_flickers_as_the_film_does(tmp_path: Path) -> None:
     film, noise = _film(tmp_path / "film.avi"), np.random.default_rng(0)
-    assert flicker(lambda frame, _t: cv2.resize(frame, (SIDE, SIDE)), film, (SIDE, SIDE))["ratio"] < 1.6
+    assert flicker(lambda frame, _t: covering(frame, (SIDE, SIDE)), film, (SIDE, SIDE))["ratio"] < 1.6
 
     def trembling(_frame: np.ndarray, _time_s: float) -> np.ndarray:
         return np.asarray(noise.integers(0, 256, (SIDE, SIDE, 3)), np.uint8)

@@ -49,6 +49,10 @@ def _cold(k: int) -> Frame:
     return picture
 
 
+def _mixed(one: Frame, other: Frame, share: float) -> Frame:
+    return np.asarray(cv2.addWeighted(one, 1 - share, other, share, 0), np.uint8)
+
+
 def _sides(folder: Path, count: int = 10) -> PairSet:
     for name, made in (("a", _warm), ("b", _cold)):
         (folder / name).mkdir(parents=True)
@@ -140,9 +144,7 @@ def test_the_distance_of_two_sets_is_about_none_within_one_and_large_between_two
 
 def test_what_is_nearly_there_is_nearer_than_what_has_just_begun() -> None:
     warm, cold = ([made(k) for k in range(16)] for made in (_warm, _cold))
-    ways = [
-        [cv2.addWeighted(w, 1 - way, c, way, 0) for w, c in zip(warm, cold, strict=True)] for way in (0.2, 0.8, 1.0)
-    ]
+    ways = [[_mixed(w, c, way) for w, c in zip(warm, cold, strict=True)] for way in (0.2, 0.8, 1.0)]
     begun, nearly, there = (distances(shown, warm, cold).share for shown in ways)
     assert begun > 1.2 * nearly > 1.2 * there
 
@@ -241,7 +243,11 @@ def test_a_wide_stage_is_padded_and_not_stretched(pairs: PairSet, tmp_path: Path
     bundle = open_bundle(tmp_path / "wide")
     assert bundle.manifest.size == (50, 90)
     performer = Performer(bundle, open_engine(bundle, "openvino", "f32"))
-    assert performer.perform(Scene(frame=cv2.resize(_warm(3), (90, 50)))).image.shape == (50, 90, 3)
+    assert performer.perform(Scene(frame=np.asarray(cv2.resize(_warm(3), (90, 50)), np.uint8))).image.shape == (
+        50,
+        90,
+        3,
+    )
     performer.close()
 
 

@@ -158,7 +158,9 @@ class CycleGAN:
     def imagined(self) -> UnpairedBatch:
         return imagined(self.config)
 
-    def _losses(self, real: "_Two", fake: "_Two", again: "_Two", same: "_Two | tuple[None, None]") -> dict[str, Tensor]:
+    def _losses(
+        self, real: "_Two", fake: "_Two", again: "_Two", same: "tuple[Tensor | None, Tensor | None]"
+    ) -> dict[str, Tensor]:
         style = self.config.style
         with part("fooling"):
             self._judges.requires_grad_(False)

@@ -15,7 +15,7 @@ from torch.profiler import record_function as part
 from engines.errors import ConfigError
 from training.averaging import averaged_copy, follow, reestimate_norms
 from training.config import TrainingConfig
-from training.contrast import PatchHeads, drawn_places, patch_contrast
+from training.contrast import PatchHeads, drawn_places, encoded, patch_contrast
 from training.devices import autocast, picture_array, picture_tensor, placed
 from training.losses import FORMS
 from training.methods import Seen
@@ -135,9 +135,9 @@ class FastCUT:
     def _contrast(self, looked_at: Tensor, shown: Tensor, flipped: bool) -> Tensor:
         style = self.config.style
         with autocast(self.config, self.device):
-            queries = self._generator.encoded(shown)  # type: ignore[operator]
+            queries = encoded(self._generator, shown)
             with torch.no_grad():
-                keys = self._generator.encoded(looked_at)  # type: ignore[operator]
+                keys = encoded(self._generator, looked_at)
         queries = [feature.flip(3) for feature in queries] if flipped else queries
         places = drawn_places(keys, style.patches)
         with torch.no_grad():
@@ -169,7 +169,7 @@ class FastCUT:
 def _widths(network: nn.Module, device: torch.device) -> list[int]:
     """Channels of each place in the encoder that patches are compared at."""
     with torch.no_grad():
-        found = network.eval().encoded(torch.zeros(1, 3, 64, 64, device=device))  # type: ignore[operator]
+        found = encoded(network.eval(), torch.zeros(1, 3, 64, 64, device=device))
     network.train()
     return [feature.shape[1] for feature in found]
 

@@ -36,7 +36,7 @@ class ResNet(nn.Module):
     def encoded(self, x: Tensor) -> list[Tensor]:
         """What its encoder makes of `x`, from the pixels to the middle block: what a patch is compared by."""
         found = []
-        for place, layer in enumerate(self.body[: self._told[-1] + 1]):
+        for place, layer in enumerate(list(self.body)[: self._told[-1] + 1]):
             if place == 0:
                 found.append(x)
             x = layer(x)

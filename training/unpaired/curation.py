@@ -79,19 +79,20 @@ def lettering(frame: Frame) -> list[tuple[int, int, int, int]]:
     lines = []
     for mode in (cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT):
         standing_out = np.where(cv2.morphologyEx(gray, mode, stroke) > STANDS_OUT, 255, 0).astype(np.uint8)
-        lines += _lines(standing_out, gray if mode == cv2.MORPH_TOPHAT else cv2.bitwise_not(gray))
+        inked = gray if mode == cv2.MORPH_TOPHAT else cv2.bitwise_not(gray)
+        lines += _lines(standing_out, np.asarray(inked, np.uint8))
     return [(round(x0 / scale), round(y0 / scale), round(x1 / scale), round(y1 / scale)) for x0, y0, x1, y1 in lines]
 
 
 def _lines(strokes: NDArray[np.uint8], gray: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
     inks = np.zeros(count, np.int64)
-    np.maximum.at(inks, labels.ravel(), gray.ravel())
+    np.maximum.at(inks, labels.ravel().astype(np.int64), gray.ravel())
     boxes = np.column_stack([stats, inks])[1:count].astype(np.int64)  # the sixth column is the ink
     high, wide, area = boxes[:, cv2.CC_STAT_HEIGHT], boxes[:, cv2.CC_STAT_WIDTH], boxes[:, cv2.CC_STAT_AREA]
     letters = boxes[(high >= 6) & (high <= 40) & (wide <= 2 * high) & (area >= 0.15 * high * wide)]
     found, used = [], np.zeros(len(letters), bool)
-    order = np.argsort(letters[:, cv2.CC_STAT_LEFT]) if len(letters) else []
+    order: NDArray[np.int64] = np.argsort(letters[:, cv2.CC_STAT_LEFT])
     for first in order:
         if used[first]:
             continue
