@@ -24,6 +24,7 @@ def grown_atlas(
     size: int = 512,
     fps: float = FPS,
     first_s: float = FIRST_S,
+    first_keys: int = FIRST_KEYS,
     tracker: Callable[[], PoseTracker] = lambda: Tracker(masks=True),
     written: Callable[[Bundle], None] = lambda _bundle: None,
 ) -> Bundle:
@@ -41,7 +42,7 @@ def grown_atlas(
             tracks.append(tracked(frames, opened, clip.size))
             try:
                 take = take_of(clip, joined(tracks), fps=fps)
-                files = atlas_of_take(take, size, KEYS if stage else FIRST_KEYS, name_of(out.name))
+                files = atlas_of_take(take, size, KEYS if stage else first_keys, name_of(out.name))
             except VideoError as error:
                 reason = error
                 continue

@@ -13,10 +13,10 @@ from hypothesis.extra.numpy import arrays
 from engines.atlas.engine import AtlasEngine
 from engines.atlas.keys import figure_of, spread
 from engines.atlas.layers import PARTS, body_units, places
-from engines.atlas.learning import Room, bundled, learned_atlas
+from engines.atlas.learning import Room, bundled, learned_atlas, worth
 from engines.atlas.packing import INDEX, packed
 from engines.atlas.posing import FADE, Poser, _depths, _kept_or_changed, _Playing, _reordered
-from engines.atlas.warping import _origins, trunk_transform
+from engines.atlas.warping import _bone_transform, _origins, trunk_transform
 from engines.backends import open_engine
 from engines.bundle import Bundle, made_bundle, open_bundle, write_bundle
 from engines.errors import BundleError, VideoError
@@ -165,6 +165,7 @@ def test_an_atlas_travels_unchanged() -> None:
         (b'"faults": [', b'"faults": ["x", ', "faults"),
         (b'"corner": [', b'"corner": [99999, ', "corner"),
         (b'"box": [0, 0,', b'"box": [9999, 0,', "outside of atlas/000.png"),
+        (b'"box": [0, 0,', b'"box": [0, -1,', "outside of atlas/000.png"),
         (b"{", b"", "is not JSON"),
     ],
 )
@@ -309,3 +310,19 @@ def test_a_landmark_that_is_no_number_costs_no_dancer() -> None:
     whole = (Poser(small_atlas()).posed(pose)[..., 3] > 128).sum()
     pose[Joint.LEFT_EAR] = np.nan
     assert (Poser(small_atlas()).posed(pose)[..., 3] > 128).sum() > 0.8 * whole
+
+
+def test_a_bone_is_not_drawn_out_however_it_is_foreshortened() -> None:
+    key, pose = dancing(8)[0].copy(), dancing(8)[0].copy()
+    shoulder, elbow = Joint.LEFT_SHOULDER, Joint.LEFT_ELBOW
+    key[elbow, :2] = key[shoulder, :2] + 0.1 * (key[elbow, :2] - key[shoulder, :2])
+    matrix, _ = _bone_transform(PARTS[2].bones[0], figure_of(key, SIZE), figure_of(pose, SIZE))
+    stretches = np.linalg.svd(matrix)[1]
+    scale = figure_of(key, SIZE).unit / figure_of(pose, SIZE).unit
+    assert stretches.min() > scale / 1.41
+    matrix, _ = _bone_transform(PARTS[2].bones[0], figure_of(pose, SIZE), figure_of(key, SIZE))
+    assert np.linalg.svd(matrix)[1].max() < 1.41 / scale
+
+
+def test_a_sharp_frame_is_worth_more_and_a_blurred_one_less() -> None:
+    assert worth(np.array([10.0, 10.0, 10.0, 2.0, 30.0])) == pytest.approx([1, 1, 1, 0.5, 1.2])
