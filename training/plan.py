@@ -21,6 +21,8 @@ from training.methods import Method, method
 from training.pairs.store import open_pairs
 
 TIMED_STEPS = 3
+IMAGINED_PAIRS = 200
+"""Where no pairs are named and a config counts in epochs."""
 
 
 def planned(
@@ -50,9 +52,10 @@ def planned(
         prepared_s, batch = (now() - began) / TIMED_STEPS, batches[-1]
     start = config.discriminator.start_step
     kept = _kept_by(lambda: learner.step(batch, start, 0.0))
-    alone_s = _timed(lambda: learner.step(batch, max(0, start - 1), 0.0), now)
     both_s = _timed(lambda: learner.step(batch, start, 0.0), now)
-    count = steps or (config.steps_for(0 if examples is None else len(examples.train)) if minutes is None else None)
+    alone_s = _timed(lambda: learner.step(batch, start - 1, 0.0), now) if start else both_s
+    learned = IMAGINED_PAIRS if examples is None else len(examples.train)
+    count = steps or (config.steps_for(learned) if minutes is None else None)
     alone = max(alone_s, prepared_s) if start else 0.0
     both = max(both_s, prepared_s)
     if count is None:
