@@ -2,12 +2,14 @@
 
 import argparse
 import json as jsons
+import os
 import random
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -37,7 +39,7 @@ the sender sends as much to a port that nobody reads: what the display loses the
 
 REST_S = 1.0
 FULL_RATE_HZ = 10_000
-PRESS_EVERY_S, MALFORMED_EVERY_S, PANIC_EVERY_S = 0.2, 0.1, 5.0
+PRESS_EVERY_S, MALFORMED_EVERY_S, PANIC_EVERY_S, SLIDE_EVERY_S = 0.2, 0.1, 5.0, 0.7
 PANIC_FOR_S = 0.5
 FLOODED = (
     "/look/brightness",
@@ -99,6 +101,9 @@ class _Witness:
     sender: "subprocess.Popen[str] | None" = None
     told: str = ""
     chance: random.Random = field(default_factory=lambda: random.Random(1))
+    slid_s: float = 0.0
+    cpu_s: list[tuple[float, float]] = field(default_factory=list)
+    """When the flood was on, and what the receiving thread had worked by then."""
 
     def show(self, picture: Frame, tick: Tick) -> None:
         show = self.show_
@@ -106,6 +111,8 @@ class _Witness:
             return
         if self.first_s is None:
             self.first_s = tick.time_s
+        if self.shown and show.window and show.window.is_dark and not self.shown[-1][1]:  # at the last moment
+            self.shown[-1] = (self.shown[-1][0], True)
         is_black = not picture[::8, ::8].any()
         self.shown.append((tick.time_s, is_black))
         if is_black:
@@ -114,6 +121,8 @@ class _Witness:
         ports = show.console.receiver, show.console.page
         if ports[0] is None or not ports[0].counts.datagrams:  # the flood has not begun
             self._turn(show)
+        elif (worked_s := _worked_s("OSC")) is not None:
+            self.cpu_s.append((tick.time_s, worked_s))
         if self.sender is None and all(ports) and tick.time_s - self.first_s >= WARM_S:
             self.sender = self._begin(ports[0].port, ports[1].port)  # type: ignore[union-attr]
         elif self.sender is not None and self.sender.poll() is not None:
@@ -133,6 +142,9 @@ class _Witness:
         for control in TABLE:
             if control.address in FLOODED:
                 show.desk.set(**{control.name: control.from_share(self.chance.random())})
+        if (now_s := time.perf_counter()) - self.slid_s >= SLIDE_EVERY_S:
+            self.slid_s = now_s
+            show.desk.set(mix=self.chance.random())
 
     def _begin(self, osc: int, page: int) -> "subprocess.Popen[str]":
         command = (sys.executable, "-m", "live.osc_bench", str(osc), str(page), str(self.seconds), str(self.rate_hz))
@@ -171,6 +183,7 @@ def _figures(show: Show, witness: _Witness) -> dict[str, Any]:
         "display_frames_lost_share": max(0.0, lost_flooded - lost_quietly),
         "display_missing_quiet_share": lost_quietly,
         "display_missing_flooded_share": lost_flooded,
+        "receiving_cpu_share": _share_of_core([each for each in witness.cpu_s if flood[0] <= each[0] < flood[1]]),
         "display_driver": show.window.driver if show.window else "none",
         "panic_ms": percentiles(_ms_until_black(witness.black_s, at_s) for at_s in told["panics_s"]),
         "panic_frames": max(_frames_until_black(witness.shown, at_s) for at_s in told["panics_s"]),
@@ -184,6 +197,22 @@ def _figures(show: Show, witness: _Witness) -> dict[str, Any]:
 
 def _share(control: Control, value: Any) -> float:
     return control.to_share(float(value))
+
+
+def _worked_s(name: str) -> float | None:
+    """CPU seconds of the thread of that name so far; None where the system does not tell."""
+    thread = next((each for each in threading.enumerate() if each.name == name), None)
+    try:
+        fields = Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rsplit(")", 1)[1].split()  # type: ignore[union-attr]
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, AttributeError, ValueError, IndexError):
+        return None
+
+
+def _share_of_core(worked: list[tuple[float, float]]) -> float | None:
+    if len(worked) < 2 or worked[-1][0] <= worked[0][0]:
+        return None
+    return (worked[-1][1] - worked[0][1]) / (worked[-1][0] - worked[0][0])
 
 
 def _missing(shown: list[tuple[float, bool]], span: tuple[float, float], rate_hz: float) -> float:
@@ -266,7 +295,7 @@ def _send_into_the_void(seconds: float, rate_hz: int) -> None:
 
 def _dues(seconds: float) -> Iterator[tuple[float, str]]:
     """When what is to be done besides the flood, in order."""
-    every = {"press": PRESS_EVERY_S, "malformed": MALFORMED_EVERY_S, "panic": PANIC_EVERY_S, "slide": 0.7}
+    every = {"press": PRESS_EVERY_S, "malformed": MALFORMED_EVERY_S, "panic": PANIC_EVERY_S, "slide": SLIDE_EVERY_S}
     found = [(step * each, what) for what, each in every.items() for step in range(1, int(seconds / each) + 1)]
     found += [(at_s + PANIC_FOR_S, "calm") for at_s, what in found if what == "panic"]
     yield from sorted(found)

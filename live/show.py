@@ -347,6 +347,7 @@ def _add_sinks(show: Show, stack: ExitStack, more: Sequence[Sink]) -> None:
         rotate=options.rotate,
         pins=Pins(None if options.headless else default_folder() / "corners.json"),
         on_top=options.on_top,
+        darkens=show.desk.darkens,
     )
     show.sinks.append(show.window)  # last, so that what is measured at its flip is all there is
     for sink in show.sinks:

@@ -71,6 +71,7 @@ class Window:
         rotate: int = 0,
         pins: Pins | None = None,
         on_top: bool = False,
+        darkens: Callable[[], bool] = lambda: False,
     ) -> None:
         if not headless and not display_available():
             raise Unavailable(
@@ -86,6 +87,9 @@ class Window:
         self._is_fullscreen = fullscreen
         self._fit, self._lines = fit, lines
         self._at, self._rotate, self.pins, self._on_top = at, rotate, pins or Pins(), on_top
+        self._darkens = darkens
+        self.is_dark = False
+        """Whether the last flip was black although the picture was not: `darkens` said so at the last moment."""
         self._text: tuple[tuple[str, ...], list[Any]] = ((), [])
         self._held: tuple[Frame, ...] = ()
         self._open()
@@ -109,6 +113,9 @@ class Window:
             self._screen.fill((0, 0, 0))
         self._screen.blit(surface, (left, top))
         self._draw_lines()
+        self.is_dark = self._darkens()
+        if self.is_dark:
+            self._screen.fill((0, 0, 0))
         self._pygame.display.flip()
 
     def _arranged(self, picture: Frame) -> tuple[Frame, tuple[int, int]]:

@@ -155,6 +155,17 @@ def test_a_headless_window_shows_what_it_is_given() -> None:
     window.close()
 
 
+def test_black_that_is_asked_for_at_the_last_moment_is_flipped() -> None:
+    asked = iter((False, True, False))
+    window = Window((60, 80), headless=True, darkens=lambda: next(asked), lines=lambda: ("words",))
+    lit = []
+    for number in range(3):
+        window.show(np.full((60, 80, 3), 200, np.uint8), _tick(number))
+        lit.append(bool(window._pygame.surfarray.array3d(window._screen).any()))
+    assert lit == [True, False, True]
+    window.close()
+
+
 def test_lines_are_drawn_over_the_picture_and_fit_into_it() -> None:
     window = Window((120, 160), headless=True, lines=lambda: ("a line much longer than this small window is wide" * 2,))
     window.show(_color((0, 0, 0), (120, 160)), _tick(0))
