@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from training.pairs import build_pairs
 from training.pairs.building import pose_tracker
 from training.pairs.store import PairSet
 from training.runs import run_config
-from training.standing import JUDGED, Found, found_elsewhere, pose_finder, standing_of
+from training.standing import JUDGED, Found, found_elsewhere, pose_finder, standing_of, with_elsewhere
 
 GROWN_FROM = 256
 SMALL_SHARE = 0.6
@@ -176,4 +175,4 @@ def untrained_score(pairs: PairSet, config: TrainingConfig, found: Found | None 
         shown = Generated(performer, pairs)
         pictures = [resized(shown(i)[0], (config.size, config.size)) for i in indices]
         elsewhere = found_elsewhere(lambda i, pose: shown.posed(i, pose)[0], pairs, indices, found)
-        return replace(standing_of(pictures, pairs, indices, found), elsewhere=elsewhere).score
+        return with_elsewhere(standing_of(pictures, pairs, indices, found), elsewhere).score

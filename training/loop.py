@@ -218,7 +218,7 @@ class _Watch:
         sheet = sample_sheet(run.method, performer, run.examples, run.config.run.sample_rows)
         standing = self._judge.standing(run.method, performer, run.examples)
         path = self._records.sampled(run.step, run.trained_s, sheet, standing)
-        if standing is not None and self._choice.falls_on(standing.score):
+        if standing is not None and self._choice.falls_on(standing.score, standing.doubt):
             _keep_best(run, standing, self._choice.best)
         self._meter.sampled(path, standing)
         if self._told is not None:

@@ -37,13 +37,15 @@ class Standing:
     `figure_l1`: mean error inside the person mask in levels of 255. `sharpness` and `pck` as `evaluate` defines them;
     PCK@0.1, None where no pose is looked for. `moved`: mean change of the pictures since the last time, in
     levels of 255. `recognized`: share of real crops the discriminator takes for real, (learned from, held out).
-    `elsewhere`: PCK@0.1 of the same poses turned, scaled and shifted, which nobody filmed.
+    `elsewhere`: PCK@0.1 of the same poses turned, scaled and shifted, which nobody filmed. `each`: PCK@0.1 of
+    every picture, filmed poses and moved ones.
     """
 
     figure_l1: float
     sharpness: float
     pck: float | None = None
     elsewhere: float | None = None
+    each: tuple[float, ...] = ()
     moved: float | None = None
     recognized: tuple[float, float] | None = None
 
@@ -55,6 +57,11 @@ class Standing:
         """
         poses = [share for share in (self.pck, self.elsewhere) if share is not None]
         return (sum(poses) / len(poses) if poses else 0.0) + 0.5 * min(1.0, self.sharpness) - self.figure_l1 / 100
+
+    @property
+    def doubt(self) -> float:
+        """How much of the score is a matter of which frames were held out: the standard error of its poses."""
+        return float(np.std(self.each) / np.sqrt(len(self.each))) if self.each else 0.0
 
     @property
     def error(self) -> float:
@@ -87,6 +94,7 @@ class Measured:
     figures: Mapping[str, float | None]
     moved: float | None = None
     recognized: tuple[float, float] | None = None
+    doubt: float = 0.0
 
 
 AnyStanding = Standing | Measured
@@ -117,7 +125,8 @@ class Judge:
             return picture_array(method.picture(performer, batch))[0]
 
         elsewhere = found_elsewhere(shown, examples.pairs, indices, self._found)
-        return replace(stands, elsewhere=elsewhere, moved=moved, recognized=_recognized(method, examples))
+        recognized = _recognized(method, examples)
+        return with_elsewhere(replace(stands, moved=moved, recognized=recognized), elsewhere)
 
 
 class Choice:
@@ -130,11 +139,14 @@ class Choice:
         self._last: deque[float] = deque(before, maxlen=SMOOTHED)
         self.best = best
 
-    def falls_on(self, score: float) -> bool:
-        """Whether the state that has just scored this is the best so far; the later one where they are alike."""
+    def falls_on(self, score: float, doubt: float = 0.0) -> bool:
+        """Whether the state that has just scored this is the best so far.
+
+        Of states that a handful of frames cannot tell apart the later one: it has learned longer, at a lower rate.
+        """
         self._last.append(score)
         mean = sum(self._last) / len(self._last)
-        if self.best is not None and mean <= self.best - SCORE_MARGIN:
+        if self.best is not None and mean <= self.best - max(SCORE_MARGIN, doubt):
             return False
         self.best = mean if self.best is None else max(mean, self.best)
         return True
@@ -155,22 +167,28 @@ def standing_of(pictures: Sequence[Frame], pairs: PairSet, indices: Sequence[int
         figure_l1=_mean(errors),
         sharpness=_mean(sharp) / max(1e-6, _mean(real_sharp)),
         pck=_mean(shares) if shares else None,
+        each=tuple(shares),
     )
+
+
+def with_elsewhere(stands: Standing, shares: Sequence[float]) -> Standing:
+    """The same, judged by moved poses too."""
+    return replace(stands, elsewhere=_mean(list(shares)), each=(*stands.each, *shares)) if shares else stands
 
 
 def found_elsewhere(
     shown: Callable[[int, Landmarks], Frame], pairs: PairSet, indices: Sequence[int], found: Found | None
-) -> float | None:
+) -> list[float]:
     """PCK@0.1 of what is `shown` for the poses of the pairs `indices`, each moved as nobody filmed it."""
+    shares: list[float] = []
     if found is None:
-        return None
-    shares = []
+        return shares
     for i in indices:
         change = random_change(ELSEWHERE, np.random.default_rng(i))
         assert change is not None
         pose = moved_landmarks(pairs.landmarks[i], change)
         shares.append(metrics.pck(found(resized(shown(i, pose), DETECTION_SIZE)), pose, 0.1))
-    return _mean(shares)
+    return shares
 
 
 @contextmanager

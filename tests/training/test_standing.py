@@ -6,7 +6,7 @@ import pytest
 from engines.images import Frame
 from engines.pose.landmarks import Landmarks
 from tests.fakes_training import written_pairs
-from training.standing import SMOOTHED, Choice, Standing, found_elsewhere
+from training.standing import SMOOTHED, Choice, Standing, found_elsewhere, with_elsewhere
 
 
 def _fallen_on(scores: list[float]) -> int:
@@ -24,6 +24,20 @@ def test_of_states_that_are_alike_the_later_one_is_taken() -> None:
 
 def test_what_gets_worse_for_good_is_not_taken() -> None:
     assert _fallen_on([0.30, 0.40, 0.42, 0.42, 0.30, 0.28, 0.27]) == 3
+
+
+def test_what_few_frames_cannot_tell_apart_is_left_to_the_later_state() -> None:
+    sure, unsure = Choice(), Choice()
+    assert [sure.falls_on(score, 0.01) for score in (0.5, 0.4)] == [True, False]
+    assert [unsure.falls_on(score, 0.08) for score in (0.5, 0.4, 0.42)] == [True, True, True]
+    assert not unsure.falls_on(0.1, 0.08)
+
+
+def test_doubt_is_the_standard_error_over_the_judged_poses() -> None:
+    stands = with_elsewhere(Standing(20.0, 0.9, 0.5, each=(1.0, 0.0)), [1.0, 0.0])
+    assert stands.elsewhere == 0.5
+    assert stands.doubt == pytest.approx(0.25)
+    assert Standing(20.0, 0.9).doubt == 0
 
 
 def test_a_resumed_run_remembers_what_it_scored() -> None:
@@ -52,11 +66,11 @@ def test_poses_are_looked_for_where_they_were_moved_to(tmp_path) -> None:  # typ
         asked.append((i, pose))
         return np.zeros((64, 64, 3), np.uint8)
 
-    assert found_elsewhere(shown, pairs, [15, 16], lambda _picture: asked[-1][1]) == 1.0
+    assert found_elsewhere(shown, pairs, [15, 16], lambda _picture: asked[-1][1]) == [1.0, 1.0]
     assert [i for i, _ in asked] == [15, 16]
     moved = [np.abs(pose[:, :2] - pairs.landmarks[i][:, :2]).max() for i, pose in asked]
     assert min(moved) > 0.005
     again = [pose.copy() for _, pose in asked]
     found_elsewhere(shown, pairs, [15, 16], lambda _picture: None)
     np.testing.assert_array_equal(asked[2][1], again[0])
-    assert found_elsewhere(shown, pairs, [15], None) is None
+    assert found_elsewhere(shown, pairs, [15], None) == []
