@@ -92,7 +92,8 @@ class _Continued:
 
     def write(self, out: Path, progress: Progress) -> float:
         """Returns the movie's seconds."""
-        fps, wish, movie, frames = self._clip.fps, self._wish, None, 0
+        fps, wish, frames = self._clip.fps, self._wish, 0
+        movie: Movie | None = None
         try:
             for frames, picture in enumerate(self._pictures(), 1):
                 if movie is None:

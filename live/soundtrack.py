@@ -37,7 +37,8 @@ def read_sound(film: Path) -> Sound | None:
             if not file.streams.audio:
                 return None
             resampler = av.AudioResampler(format="fltp", layout="stereo", rate=RATE_HZ)
-            blocks, starts_s = [], None
+            blocks: list[np.ndarray] = []
+            starts_s: float | None = None
             for frame in file.decode(file.streams.audio[0]):
                 starts_s = float(frame.time or 0.0) if starts_s is None else starts_s
                 blocks += [block.to_ndarray() for block in resampler.resample(frame)]

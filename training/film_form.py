@@ -81,7 +81,7 @@ class FilmForm:
             raw = generator(torch.cat(both, dim=1))[0].numpy().astype(np.float64)
         return {"image": np.clip(np.rint((raw + 1) * 127.5), 0, 255).astype(np.int64).transpose(1, 2, 0)}
 
-    def seen(self, outputs: Outputs, _i: int) -> Frame:
+    def seen(self, outputs: Outputs, i: int) -> Frame:  # noqa: ARG002  # asked of every form
         return outputs["image"]
 
     def beside(self, i: int) -> tuple[Frame, Frame]:
