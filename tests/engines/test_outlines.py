@@ -52,3 +52,19 @@ def test_a_pause_a_loop_and_another_size_begin_anew() -> None:
         outlines = Outlines()
         outlines.drawn(first, SIZE, 1.0)
         np.testing.assert_array_equal(outlines.drawn(then, size, time_s), outlined(then, size))
+
+
+def test_an_outline_that_grows_faint_stays_where_a_new_one_would_not_begin() -> None:
+    def step(levels: int) -> Frame:
+        picture = np.full((*SIZE, 3), 90, np.uint8)
+        picture[:, 64:] += np.uint8(levels)
+        return picture
+
+    strong, faint = step(130), step(70)
+    assert outlined(strong, SIZE).any()
+    assert not outlined(faint, SIZE).any()
+    outlines = Outlines()
+    outlines.drawn(strong, SIZE, 0.0)
+    for k in range(1, 12):  # long enough for what is steadied to be as faint as the frame
+        drawn = outlines.drawn(faint, SIZE, k / 25)
+    np.testing.assert_array_equal(drawn, outlined(strong, SIZE))

@@ -86,8 +86,9 @@ def test_what_speaks_against_a_picture_is_said_in_the_list(tmp_path: Path) -> No
 def test_windows_in_a_row_are_no_letters() -> None:
     wall = np.full((360, 480, 3), 90, np.uint8)
     for y in range(40, 320, 40):
-        for x in range(20, 460, 22):
+        for x in range(20, 460, 16):
             wall[y : y + 14, x : x + 8] = 240
+            wall[y + 3 : y + 11, x + 2 : x + 6] = 90
     assert lettering(wall) == []
 
 
