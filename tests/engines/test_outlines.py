@@ -57,14 +57,15 @@ def test_a_pause_a_loop_and_another_size_begin_anew() -> None:
 def test_an_outline_that_grows_faint_stays_where_a_new_one_would_not_begin() -> None:
     def step(levels: int) -> Frame:
         picture = np.full((*SIZE, 3), 90, np.uint8)
+        picture[:, 63] += np.uint8(levels // 2)  # the middle of the slope is one pixel, so that it cannot hop
         picture[:, 64:] += np.uint8(levels)
         return picture
 
-    strong, faint = step(130), step(70)
+    strong, faint = step(130), step(60)
     assert outlined(strong, SIZE).any()
     assert not outlined(faint, SIZE).any()
     outlines = Outlines()
     outlines.drawn(strong, SIZE, 0.0)
-    for k in range(1, 12):  # long enough for what is steadied to be as faint as the frame
+    for k in range(1, 90):  # long enough for what is steadied to be as faint as the frame
         drawn = outlines.drawn(faint, SIZE, k / 25)
     np.testing.assert_array_equal(drawn, outlined(strong, SIZE))
