@@ -73,7 +73,7 @@ class FilmExamples:
         places, clips = rng.choice(self.train, size), rng.choice(self.train, size)
         crops = self._crops(rng, size)
         here = slice(share * size // shares, (share + 1) * size // shares)
-        mine = crops[(crops[:, 0] >= here.start) & (crops[:, 0] < here.stop)] - [here.start, 0, 0]
+        mine = crops[(crops[:, 0] >= here.start) & (crops[:, 0] < here.stop)] - np.array([here.start, 0, 0])
         return self._batch(places[here], clips[here], mine)
 
     def plain(self, indices: Sequence[int]) -> FilmBatch:

@@ -31,7 +31,7 @@ def look_of(picture: Frame) -> Look:
     """Measured in a small copy, so that pictures of any size compare."""
     small = look(picture)
     mean, deviation = cv2.meanStdDev(small)
-    return Look(mean[:, 0], deviation[:, 0])
+    return Look(np.asarray(mean[:, 0], np.float64), np.asarray(deviation[:, 0], np.float64))
 
 
 @dataclass(frozen=True)
