@@ -184,13 +184,9 @@ def enlarged(learned: Learned, picture: Frame, factor: float) -> Frame:
                 tensor = generator.advanced(tensor, len(sizes) - 1, None, size)
             else:
                 ladder = [(round(h * height / sizes[-1][0]), round(w * width / sizes[-1][1])) for h, w in sizes]
-                tensor = generator([tensor_at(tensor, ladder[0]), *[None] * (len(sizes) - 1)], ladder)
+                tensor = generator([at_size(tensor, ladder[0]), *[None] * (len(sizes) - 1)], ladder)
             tensor = tensor.clamp(-1, 1)
     return as_picture(at_size(tensor, goal))
-
-
-def tensor_at(tensor: Tensor, size: Size) -> Tensor:
-    return at_size(tensor, size)
 
 
 def animated(

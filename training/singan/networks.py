@@ -215,11 +215,6 @@ def width_at(config: NetworksConfig, scale: int) -> int:
     return min(config.most, config.width * 2**doublings)
 
 
-def reach_of(critic: Critic) -> int:
-    """Pixels that a score sees on each side."""
-    return sum(1 for module in critic.modules() if isinstance(module, nn.Conv2d))
-
-
 def _small(module: nn.Module) -> None:
     """As published: small random weights, which BatchNorm makes large again."""
     if isinstance(module, nn.Conv2d):
