@@ -39,7 +39,7 @@ PLACING = (
 )
 HARMONY = Knob(name="harmony", default=1.0, help="0 the figure as filmed, 1 redrawn in the manner of the scene")
 WALKING = (
-    Knob(name="amplitude", default=0.6, help="how far it leaves the picture that was learned"),
+    Knob(name="amplitude", default=0.4, help="how far it leaves the picture that was learned"),
     Knob(name="walk", default=0.5, high=4.0, help="how fast it changes, in new noises a second"),
 )
 
