@@ -177,6 +177,7 @@ class RunConfig(Section):
 
 
 class ColorizeConfig(Section):
+    alone: Share = Field(default=0.85, description="share of the run in which L1 works without a discriminator")
     vivid: Weight = Field(default=4, description="extra weight of a pixel, for each 110 units of a and b off gray")
     huber: float = Field(default=5, gt=0, le=110, description="units of a and b below which an error counts squared")
     film: Share = Field(default=0.5, description="share of examples with the grain and tones of other cameras")

@@ -93,10 +93,10 @@ def test_it_halves_its_loss_on_one_batch_in_seconds(pairs: Path) -> None:
 
 
 def test_the_discriminator_comes_when_it_is_due(pairs: Path) -> None:
-    config = _small(discriminator={"width": 8, "start_step": 2, "ramp_steps": 1})
+    config = _small(discriminator={"width": 8, "start_step": 1, "ramp_steps": 1}, colorize={"alone": 0.5})
     examples = _examples(pairs)
     learner = method(config, examples, torch.device("cpu"))
-    said = [learner.step(examples.batch(step), step, 0.0) for step in range(3)]
+    said = [learner.step(examples.batch(step), step, step / 4) for step in range(3)]
     assert ["adversarial" in one for one in said] == [False, False, True]
     assert learner.recognized(examples.plain([0])) is not None
 

@@ -68,7 +68,9 @@ class Colorize:
         made = made.float()
         losses = {"l1": self.config.losses.l1 * self._distance(made, color)}
         judged: dict[str, Tensor] = {}
-        if self._judge is not None and step >= self.config.discriminator.start_step:
+        # By the share of the run, for minutes end most runs; start_step holds the discriminator back further.
+        due = step >= self.config.discriminator.start_step and progress >= self.config.colorize.alone
+        if self._judge is not None and due:
             self._has_judged = True
             real, fake = _joined(seen, color), _joined(seen, made)
             judged = self._taught(self._judge, real, fake.detach())
