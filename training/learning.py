@@ -10,7 +10,8 @@ import numpy as np
 from rich.console import Console
 
 from engines.backends import open_engine
-from engines.bundle import Bundle
+from engines.bundle import Bundle, open_bundle
+from engines.bundle.reading import MANIFEST
 from engines.errors import PairsError, UnderstudyError, VideoError
 from engines.images import resized
 from engines.performer import Performer
@@ -67,14 +68,16 @@ def learn(
     looks = tracker or pose_tracker
     pairs = build_pairs([clip], work / "pairs", size=size, workers=workers, progress=told, tracker=looks)
     wanted = (config if moving is None or _has_room(pairs) else moving) or TrainingConfig()
-    show = None if refresh is None else _Refresh(out, pairs, found, console, now, refresh)
+    show = _Refresh(out, pairs, found, console, now, refresh or _unheard)
     try:
-        _train(wanted, pairs, run, size, minutes, sampled=show, progress=progress, found=found)
+        _train(wanted, pairs, run, size, minutes, sampled=show if refresh else None, progress=progress, found=found)
     except KeyboardInterrupt:
         if refresh is None and checkpoints(run):
             export(run, out, name=out.name, int8=False, progress=progress)
             console.print(f"the same command goes on from {_minutes_done(run):.1f} minutes", highlight=False)
         raise
+    if not show.is_better(run) and refresh is not None and (out / MANIFEST).is_file():
+        return open_bundle(out)  # what is on stage stands better than what was learned
     return export(run, out, name=out.name, progress=progress)
 
 
@@ -109,6 +112,10 @@ def _minutes_done(run: Path) -> float:
     return float(said_in(latest_checkpoint(run))["trained_s"]) / 60 if checkpoints(run) else 0.0
 
 
+def _unheard() -> None:
+    return None
+
+
 def _silent(_stage: str, _done: int, _total: int) -> None:
     return None
 
@@ -130,15 +137,14 @@ class _Refresh:
     ) -> None:
         self._out, self._pairs, self._found, self._console = out, pairs, found, console
         self._now, self._written = now, written
-        self._floor: float | None = None
+        self._floors: dict[int, float] = {}
 
     def __call__(self, run: Path) -> None:
-        best = best_checkpoint(run)
-        if best is None:
+        if best_checkpoint(run) is None:
             return
         began = self._now()
         try:
-            if not self._stands_better(run, float(said_in(best)["score"])):
+            if not self.is_better(run):
                 return
             export(run, self._out, name=self._out.name, int8=False, progress=False)
         except UnderstudyError as error:  # a net that does not look yet; the next minute is another one
@@ -147,11 +153,19 @@ class _Refresh:
             self._say(f"{self._out}: renewed in {self._now() - began:.0f} s")
             self._written()
 
-    def _stands_better(self, run: Path, score: float) -> bool:
-        if self._floor is None:
-            self._floor = untrained_score(self._pairs, run_config(run), self._found)
-        self._say(f"held out: {score:.2f}, a performer that is only cut from the clip {self._floor:.2f}")
-        return score > self._floor
+    def is_better(self, run: Path) -> bool:
+        """Whether the best of what was learned stands better than what is only cut from the clip; says both."""
+        best = best_checkpoint(run)
+        if best is None:
+            return True  # nothing was held out to judge by
+        score = float(said_in(best)["score"])
+        config = run_config(run)
+        if config.size not in self._floors:
+            self._floors[config.size] = untrained_score(self._pairs, config, self._found)
+        floor = self._floors[config.size]
+        more = "" if score > floor else "; learn longer, or keep that one with --instant"
+        self._say(f"held out: {score:.2f}, a performer that is only cut from the clip {floor:.2f}{more}")
+        return score > floor
 
     def _say(self, sentence: str) -> None:
         self._console.print(sentence, highlight=False, soft_wrap=True, markup=False)

@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from engines.bundle import open_bundle
+from engines.atlas.learning import bundled
+from engines.bundle import open_bundle, write_bundle
+from tests.fakes_atlas import small_atlas
 from tests.fakes_take import Film, FilmTracker
 from tests.fakes_training import written_pairs
 from tests.training.test_loop import _config, _lines
+from training.checkpoints import checkpoints
+from training.config import TrainingConfig
 from training.learning import _Refresh, _stages, learn, untrained_score
 from training.loop import train
 from training.pairs.store import PairSet
@@ -67,6 +71,25 @@ def test_a_net_that_does_worse_than_cut_outs_is_not_shown_yet(tmp_path: Path) ->
     _renewing(pairs, out, told)(tmp_path / "run")
     assert not out.exists()
     assert told == []
+
+
+@pytest.mark.slow
+def test_what_stands_on_stage_stays_there_when_nothing_better_was_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs, out = written_pairs(tmp_path / "pairs"), tmp_path / "out"
+    monkeypatch.setattr("training.learning.build_pairs", lambda *_, **__: pairs)
+    monkeypatch.setattr("training.learning._train", _one_step)
+    write_bundle(out, *bundled(small_atlas(), name="out", room=None, proportions=None, fps=25))
+    for floor, method in ((99.0, "atlas"), (-99.0, "pix2pix")):
+        monkeypatch.setattr("training.learning.untrained_score", lambda *_, floor=floor: floor)
+        learn(tmp_path / "clip.mp4", out, size=64, config=_config(), refresh=lambda: None, progress=False)
+        assert open_bundle(out).manifest.method == method
+
+
+def _one_step(config: TrainingConfig, pairs: PairSet, run: Path, *_given: object, **_how: object) -> None:
+    if not checkpoints(run):
+        train(config, pairs.folder, run, steps=1, progress=False)
 
 
 class _Stopping:
