@@ -169,14 +169,16 @@ def test_fastcut_learns_a_batch(pairs: PairSet) -> None:
 
 @pytest.mark.slow
 def test_fastcut_takes_on_the_colors_of_the_other_side(pairs: PairSet) -> None:
-    config = _config("fastcut", schedule={"learning_rate": 1e-3}, discriminator={"learning_rate": 1e-3})
+    config = _config(
+        "fastcut", style={"contrast": 1}, schedule={"learning_rate": 2e-3}, discriminator={"learning_rate": 1e-3}
+    )
     examples, learner = UnpairedExamples(pairs, config), method(config, None, CPU)
     for step in range(150):
         torch.manual_seed(step)
         learner.step(examples.batch(step), step, 0.0)
     shown = learner.picture(learner.performer(examples), examples.plain([int(i) for i in examples.test]))
     red, _, blue = shown.mean(dim=(0, 2, 3)).tolist()
-    assert blue > red
+    assert blue > red + 0.1, (red, blue)
 
 
 def test_cyclegan_learns_a_batch_and_its_students_follow(pairs: PairSet) -> None:
