@@ -297,6 +297,10 @@ def _dues(seconds: float) -> Iterator[tuple[float, str]]:
     """When what is to be done besides the flood, in order."""
     every = {"press": PRESS_EVERY_S, "malformed": MALFORMED_EVERY_S, "panic": PANIC_EVERY_S, "slide": SLIDE_EVERY_S}
     found = [(step * each, what) for what, each in every.items() for step in range(1, int(seconds / each) + 1)]
+    # A panic forgets what came in before it, so a slide that meets one on its way would never be seen.
+    found = [
+        (at_s, what) for at_s, what in found if what != "slide" or 0.3 < at_s % PANIC_EVERY_S < PANIC_EVERY_S - 0.3
+    ]
     found += [(at_s + PANIC_FOR_S, "calm") for at_s, what in found if what == "panic"]
     yield from sorted(found)
 
