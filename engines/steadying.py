@@ -104,8 +104,8 @@ class SteadyColor:
 
     def _held(self, gray: Gray, raw: Color, gray_before: Gray, raw_before: Color, steady_before: Color) -> Color:
         flow = self._flow.calc(gray, gray_before, np.zeros((*gray.shape, 2), np.float32))
-        x = flow[..., 0] + np.arange(gray.shape[1], dtype=np.float32)
-        y = flow[..., 1] + np.arange(gray.shape[0], dtype=np.float32)[:, None]
+        x = np.asarray(flow[..., 0] + np.arange(gray.shape[1]), np.float32)
+        y = np.asarray(flow[..., 1] + np.arange(gray.shape[0])[:, None], np.float32)
         was_gray = _moved(gray_before, x, y).astype(np.float32)
         was_raw, was_steady = (_moved(color, x, y).astype(np.float32) for color in (raw_before, steady_before))
         off = np.abs(was_gray - gray)

@@ -3,15 +3,17 @@
 import io
 import threading
 import warnings
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import numpy as np
 import onnx
 import pytest
 import torch
 from onnx import helper
+from torch import nn
 
 from engines.backends.float16 import float16_graph
 from engines.backends.kept import Kept
@@ -22,9 +24,12 @@ from engines.bundle import open_bundle
 from engines.bundle.lint import graph_complaints
 from engines.errors import EngineError
 from tests.fakes_engines import figure_graph, head, model, picture, recurrent_graph, shared_weights, tail
+from training.coloring import PortedColor
 from training.config import GeneratorConfig
+from training.film_form import TwoPorted
 from training.networks import generator
-from training.ports import OPSET, ported
+from training.networks.refiner import Refiner
+from training.ports import OPSET, PortedRefiner, Recurrent, onnx_graph, ported
 
 if not RTX.is_installed:
     pytest.skip("tensorrt-rtx is not installed, so there is no compiler to ask", allow_module_level=True)
@@ -85,8 +90,56 @@ def test_every_generator_that_is_exported_compiles(
     assert len(shares) > 20
 
 
+def _frames(*channels: int) -> list[np.ndarray]:
+    return [np.zeros((128, 128, count), np.uint8) for count in channels]
+
+
+REFINER, FLOWING = (
+    GeneratorConfig(kind="refiner", width=8, blocks=1),
+    GeneratorConfig(kind="flowing", width=8, blocks=1),
+)
+SINGLE = np.ones(1, np.float32)
+# How a network stands between its ports, what those are fed, and the ports it gives.
+ARRANGED: dict[str, tuple[Callable[[], nn.Module], dict[str, np.ndarray], list[str]]] = {
+    "recurrent": (
+        lambda: Recurrent(generator(LIGHT, channels_in=7, matte=True)),
+        dict(zip(("conditioning", "previous"), _frames(3, 4), strict=True)),
+        ["figure"],
+    ),
+    "refiner": (
+        lambda: PortedRefiner(cast(Refiner, generator(REFINER, channels_in=7)), 0.05),
+        {"conditioning": _frames(7)[0]},
+        ["displacement", "gate", "paint", "matte"],
+    ),
+    "flowing": (
+        lambda: TwoPorted(generator(FLOWING, channels_in=6, shape=(128, 128))),
+        dict(zip(("conditioning", "before"), _frames(3, 3), strict=True)),
+        ["image"],
+    ),
+    "color": (
+        lambda: PortedColor(generator(LIGHT, channels_in=1, channels_out=2)),
+        {"conditioning": _frames(1)[0], "saturation": SINGLE, "hue": SINGLE},
+        ["chroma"],
+    ),
+}
+
+
+@pytest.mark.parametrize("precision", ["f32", "f16"])
+@pytest.mark.parametrize("name", ARRANGED)
+def test_every_arrangement_of_ports_compiles(name: str, precision: str) -> None:
+    torch.manual_seed(0)
+    make, inputs, outputs = ARRANGED[name]
+    graph = onnx_graph(make().eval(), inputs, outputs)
+    graph = float16_graph(graph, "ember") if precision == "f16" else graph
+    assert graph_complaints(graph) == []
+    assert built_plan(RTX, graph, "ember", CAPABILITY)
+
+
 def test_no_kind_of_generator_is_left_out() -> None:
-    assert {config.kind for config, _, _ in EXPORTED} == set(get_args(GeneratorConfig.model_fields["kind"].annotation))
+    tried = {config.kind for config, _, _ in EXPORTED} | {REFINER.kind, FLOWING.kind}
+    assert tried == set(get_args(GeneratorConfig.model_fields["kind"].annotation))
+        get_args(GeneratorConfig.model_fields["kind"].annotation)
+    )
 
 
 SHIPPED = [path.parent for path in sorted((Path(__file__).parents[2] / "bundles").glob("*/manifest.json"))]

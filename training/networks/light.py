@@ -74,8 +74,8 @@ class PortedLight(nn.Module):
     def __init__(self, generator: Light) -> None:
         super().__init__()
         self.light = copy.deepcopy(generator)
-        first = self.light.stem[0]
-        first[0] = _unshuffling(first[0])
+        _, norm, relu = first = cast(nn.Sequential, self.light.stem[0])
+        self.light.stem[0] = nn.Sequential(_unshuffling(cast(nn.Conv2d, first[0])), norm, relu)
         self.light.head = _shuffled(self.light.head)
 
     def forward(self, conditioning: Tensor) -> Tensor:
@@ -101,6 +101,7 @@ def _shuffled(head: nn.Conv2d) -> nn.Conv2d:
     """`head` with the channels of a pixel side by side, so steep that a sigmoid gives color and matte in 0..1."""
     channels = head.out_channels // FACTOR**2
     steep = torch.tensor([2.0, 2.0, 2.0, 1.0])[:channels, None]
+    assert head.bias is not None
     weight = head.weight.detach().reshape(channels, FACTOR**2, -1) * steep[..., None]
     bias = head.bias.detach().view(channels, FACTOR**2) * steep
     head.weight = nn.Parameter(weight.transpose(0, 1).reshape(head.weight.shape).contiguous(), requires_grad=False)
