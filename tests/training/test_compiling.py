@@ -138,8 +138,6 @@ def test_every_arrangement_of_ports_compiles(name: str, precision: str) -> None:
 def test_no_kind_of_generator_is_left_out() -> None:
     tried = {config.kind for config, _, _ in EXPORTED} | {REFINER.kind, FLOWING.kind}
     assert tried == set(get_args(GeneratorConfig.model_fields["kind"].annotation))
-        get_args(GeneratorConfig.model_fields["kind"].annotation)
-    )
 
 
 SHIPPED = [path.parent for path in sorted((Path(__file__).parents[2] / "bundles").glob("*/manifest.json"))]
