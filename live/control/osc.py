@@ -27,7 +27,7 @@ from live.pacing import Clock, Sleep
 
 log = logging.getLogger(__name__)
 
-FLOOD, REST_S = 8, 0.002
+FLOOD, REST_S = 8, 0.005
 """When so many datagrams wait at once, it is a flood: a short rest gathers more of them, of which most are outdone by
 the next. Waking up for each costs ten times its parsing."""
 
