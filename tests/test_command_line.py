@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+import live.upkeep
 import understudy
+from engines import arguments
 from engines.errors import BadInput, Unavailable
 
 
@@ -13,7 +15,7 @@ def _stopped_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
     def fail(_args: argparse.Namespace) -> int:
         raise error
 
-    monkeypatch.setattr(understudy, "doctor", fail)
+    monkeypatch.setattr(live.upkeep, "doctor", fail)
     return understudy.main(["doctor"])
 
 
@@ -37,11 +39,11 @@ def test_a_bug_is_not_dressed_up_as_bad_input(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("text", ["1280", "x720", "wide", "1280x", "12.5x3"])
 def test_a_size_that_is_none_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="1280x720"):
-        understudy._size(text)
+        arguments.size(text)
 
 
 def test_a_size_is_read_as_width_by_height_and_kept_as_height_width() -> None:
-    assert understudy._size("1280x720") == (720, 1280)
+    assert arguments.size("1280x720") == (720, 1280)
 
 
 def test_a_bundle_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -52,13 +54,13 @@ def test_a_bundle_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str],
 @pytest.mark.parametrize("text", ["0x0", "0x720", "1280x8", "99999x99999"])
 def test_a_size_out_of_range_is_refused_with_the_range(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="16 to 8192"):
-        understudy._size(text)
+        arguments.size(text)
 
 
 @pytest.mark.parametrize("text", ["5", "-0.1", "nan", "much"])
 def test_a_share_out_of_range_is_refused_and_not_clamped(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="from 0 to 1"):
-        understudy._share(text)
+        arguments.share(text)
 
 
 def test_a_folder_of_bundles_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
