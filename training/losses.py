@@ -25,6 +25,14 @@ class AdversarialForm:
     chance: float
     border: float
 
+    def told(self, loss: Tensor, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """What is noted of one judgement: its loss, and the shares of the scores that were right."""
+        return {
+            "discriminator": loss.detach(),
+            "real_right": (real.detach() > self.border).float().mean(),
+            "fake_right": (fake.detach() <= self.border).float().mean(),
+        }
+
 
 def _hinge_judge(real: Tensor, fake: Tensor) -> Tensor:
     return functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()

@@ -7,7 +7,6 @@ the class rebalancing of Zhang et al., section 2.2).
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,8 +24,9 @@ from training.losses import FORMS, feature_distance
 from training.methods import Seen
 from training.networks import generator
 from training.networks.patchgan import PatchGAN
-from training.sharing import average_gradients, with_shared_norms
+from training.sharing import with_shared_norms
 from training.standing import Measured
+from training.updates import falling, updated
 
 # Color weighs twice as much as luminance for the discriminator: in -1..1 it hardly leaves the middle.
 COLOR_SEEN = 2.0
@@ -76,7 +76,7 @@ class Colorize:
             judged = self._taught(self._judge, real, fake.detach())
             losses |= self._fool(self._judge, real, fake, step)
         total = torch.stack(list(losses.values())).sum()
-        gradient = _updated(self.optimizers["generator"], total)
+        gradient = updated(self.optimizers["generator"], total, "generator")
         follow(self._average, self._generator, self.config.schedule.ema, step)
         said = {name: loss.detach() for name, loss in losses.items()}
         return said | judged | {"total": total.detach(), "generator_gradient": gradient}
@@ -183,14 +183,8 @@ class Colorize:
             scores, _ = judge.train()(torch.cat([real, fake]))
         of_real, of_fake = scores.float().chunk(2)
         loss = self._form.judge(of_real, of_fake)
-        gradient = _updated(self.optimizers["discriminator"], loss)
-        border = self._form.border
-        return {
-            "discriminator": loss.detach(),
-            "real_right": (of_real.detach() > border).float().mean(),
-            "fake_right": (of_fake.detach() <= border).float().mean(),
-            "discriminator_gradient": gradient,
-        }
+        gradient = updated(self.optimizers["discriminator"], loss, "discriminator")
+        return self._form.told(loss, of_real, of_fake) | {"discriminator_gradient": gradient}
 
     def _fool(self, judge: nn.Module, real: Tensor, fake: Tensor, step: int) -> dict[str, Tensor]:
         config = self.config
@@ -208,8 +202,7 @@ class Colorize:
 
     def _set_learning_rates(self, progress: float) -> None:
         schedule = self.config.schedule
-        falls = max(0.0, progress - schedule.decay_from) / max(1e-9, 1 - schedule.decay_from)
-        share = 1 - min(1.0, falls) * (1 - schedule.decay_to)
+        share = falling(progress, schedule)
         rates = {"generator": schedule.learning_rate, "discriminator": self.config.discriminator.learning_rate}
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
@@ -233,15 +226,3 @@ def _levels(color: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _joined(seen: Tensor, color: Tensor) -> Tensor:
     return torch.cat([seen, color * COLOR_SEEN], dim=1)
-
-
-def _updated(optimizer: Any, loss: Tensor) -> Tensor:
-    """One step of `optimizer`; returns the norm of the gradient it took."""
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    average_gradients(parameters)
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norm = torch.stack(list(torch._foreach_norm(gradients))).norm()
-    optimizer.step()
-    return norm

@@ -268,13 +268,7 @@ class NextFrame:
         of_real, of_fake = scores.float().chunk(2)
         loss = self._form.judge(of_real, of_fake)
         gradient = updated(self.optimizers["discriminator"], loss, "discriminator")
-        border = self._form.border
-        return {
-            "discriminator": loss.detach(),
-            "real_right": (of_real.detach() > border).float().mean(),
-            "fake_right": (of_fake.detach() <= border).float().mean(),
-            "discriminator_gradient": gradient,
-        }
+        return self._form.told(loss, of_real, of_fake) | {"discriminator_gradient": gradient}
 
     def _fool(self, judge: nn.Module, real: Tensor, fake: Tensor, step: int) -> dict[str, Tensor]:
         config = self.config

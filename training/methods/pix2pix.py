@@ -212,13 +212,7 @@ class Pix2Pix:
         if config.r1 and step % R1_EVERY == 0:
             total = loss + R1_EVERY * config.r1 * gradient_penalty(lambda some: judge(some)[0], real)
         gradient = updated(self.optimizers["discriminator"], total, "discriminator")
-        border = self._form.border
-        return {
-            "discriminator": loss.detach(),
-            "real_right": (of_real.detach() > border).float().mean(),
-            "fake_right": (of_fake.detach() <= border).float().mean(),
-            "discriminator_gradient": gradient,
-        }
+        return self._form.told(loss, of_real, of_fake) | {"discriminator_gradient": gradient}
 
     def _fool(self, judge: nn.Module, real: Tensor, fake: Tensor, step: int) -> dict[str, Tensor]:
         config = self.config
