@@ -33,6 +33,16 @@ def test_judging_rightly_costs_the_discriminator_less_and_the_generator_more(for
     assert FORMS[form].fool(low) > FORMS[form].fool(high)
 
 
+def test_the_shares_that_are_noted_are_those_judged_rightly() -> None:
+    real, fake = torch.tensor([2.0, 2.0, 2.0, -2.0]), torch.tensor([-2.0, -2.0, 2.0, 2.0])
+    told = FORMS["hinge"].told(torch.tensor(1.5), real, fake)
+    assert {name: float(value) for name, value in told.items()} == {
+        "discriminator": 1.5,
+        "real_right": 0.75,
+        "fake_right": 0.5,
+    }
+
+
 def test_r1_does_not_grow_with_the_number_of_patches() -> None:
     def steep(pictures: torch.Tensor) -> torch.Tensor:
         return pictures.mean(dim=1, keepdim=True) * 3
