@@ -34,12 +34,12 @@ def test_judging_rightly_costs_the_discriminator_less_and_the_generator_more(for
 
 
 def test_the_shares_that_are_noted_are_those_judged_rightly() -> None:
-    real, fake = torch.tensor([2.0, 2.0, 2.0, -2.0]), torch.tensor([-2.0, -2.0, 2.0, 2.0])
+    real, fake = torch.tensor([2.0, 2.0, 2.0, -2.0]), torch.tensor([-2.0, 2.0, 2.0, 2.0])
     told = FORMS["hinge"].told(torch.tensor(1.5), real, fake)
     assert {name: float(value) for name, value in told.items()} == {
         "discriminator": 1.5,
         "real_right": 0.75,
-        "fake_right": 0.5,
+        "fake_right": 0.25,
     }
 
 
