@@ -241,7 +241,7 @@ def _measuring_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--json", type=Path)
     one = command(benches, "engines", bench_engines, "every backend and precision, against torch eager in one run")
     one.add_argument("--sizes", type=int, nargs="+", default=[256, 512])
-    one.add_argument("--generators", nargs="+", default=["light", "unet"], help="light, unet, resnet")
+    one.add_argument("--generators", nargs="+", default=["light", "unet"], help="light, unet, resnet, FILE.toml")
     one.add_argument("--runs", type=int, default=60, help="calls a row")
     one.add_argument("--threads", type=int, help="of the CPU (default: all)")
     one.add_argument("--json", type=Path)

@@ -190,7 +190,7 @@ def evaluate(args: argparse.Namespace) -> int:
 def compare(args: argparse.Namespace) -> int:
     from training.comparison import compare as compared
 
-    compared(args.pairs, args.configs, minutes=args.minutes, out=args.out)
+    compared(args.pairs, args.configs, minutes=None if args.own_steps else args.minutes, out=args.out)
     return 0
 
 
@@ -283,9 +283,11 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--film", type=Path, help="aligned, unpaired: also how it flickers on this film")
 
     one = command(commands, "compare", compare, "train several configs for equal minutes and print one table")
-    one.add_argument("configs", type=Path, nargs="+")
+    one.add_argument("configs", nargs="+", metavar="FILE.toml[+KEY=VALUE...]")
     one.add_argument("--pairs", type=Path, required=True)
-    one.add_argument("--minutes", type=float, default=8)
+    budget = one.add_mutually_exclusive_group()
+    budget.add_argument("--minutes", type=float, default=8)
+    budget.add_argument("--own-steps", action="store_true", help="each its own schedule.steps, not minutes of a clock")
     one.add_argument("--out", type=Path, required=True)
 
     singan.add_commands(commands)

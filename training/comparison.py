@@ -11,11 +11,12 @@ from engines.errors import BadInput
 from engines.measuring import measured_header, shown, table, write_json
 from engines.progress import silent
 from training.checkpoints import SAID, checkpoints
-from training.config import TrainingConfig, load_config
+from training.config import TrainingConfig, named_config
 from training.evaluation import Found, evaluate
 from training.export import export
 from training.loop import train
 from training.pairs.store import open_pairs
+from training.runs import run_facts
 
 # A run that has this share of its minutes is not taken up again: it would learn for less than a step.
 DONE = 0.998
@@ -51,7 +52,7 @@ def compare(
     pairs: Path,
     configs: Sequence[Path | str],
     *,
-    minutes: float = 8,
+    minutes: float | None = 8,
     out: Path,
     limit: int | None = None,
     progress: bool = True,
@@ -59,9 +60,11 @@ def compare(
 ) -> list[dict[str, Any]]:
     """Trains every config for `minutes` on `pairs`, one after the other, and writes OUT/table.md and OUT/table.json.
 
+    Without `minutes` each makes its own `schedule.steps`: where other programs want the cores too, minutes are not
+    equal work, and steps that were measured in quiet can be.
     A config is a file, or a file with overrides behind it: `dance.toml+losses.l1=10+schedule.batch=8`. A row's folder
     OUT/NAME holds run, bundle, evaluation.json and evaluation.html. Stopped at any point and called again, it goes on:
-    finished rows are kept, a half-trained one is trained for the minutes it lacks. The table is written after each row.
+    finished rows are kept, a half-trained one is trained for what it lacks. The table is written after each row.
     Bundles are evaluated in float32 on the test split (`limit` and `found` as in `evaluate`), so that methods are
     compared and not their quantization. Returns the rows. Raises what train, export and evaluate raise, and BadInput
     when OUT holds rows of other pairs, minutes or configs.
@@ -80,16 +83,13 @@ def compare(
         rows.append(_row(entry.name, place))
         _write_table(out, header, rows, minutes, folder_of_pairs)
     if progress:
-        table([_cells(row) for row in _with_baselines(rows)], title=f"{minutes:g} minutes each on {folder_of_pairs}")
+        title = f"{_budget(minutes)} each on {folder_of_pairs}"
+        table([_cells(row) for row in _with_baselines(rows)], title=title)
     return rows
 
 
 def _entries(configs: Sequence[Path | str]) -> list[Entry]:
-    entries = []
-    for given in configs:
-        file, *overrides = str(given).split("+")
-        name = "+".join([Path(file).stem, *overrides]).replace("/", "-").replace(" ", "")
-        entries.append(Entry(name, load_config(Path(file), overrides)))
+    entries = [Entry(*named_config(str(given))) for given in configs]
     names = [entry.name for entry in entries]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
@@ -97,7 +97,7 @@ def _entries(configs: Sequence[Path | str]) -> list[Entry]:
     return entries
 
 
-def _claim(place: Path, entry: Entry, pairs: Path, minutes: float) -> None:
+def _claim(place: Path, entry: Entry, pairs: Path, minutes: float | None) -> None:
     """Notes in the row's folder what it is of; refuses to mix it with what was there before."""
     asked = {"pairs": str(pairs), "minutes": minutes, "config": entry.config.model_dump(mode="json")}
     file = place / "asked.json"
@@ -113,11 +113,20 @@ def _claim(place: Path, entry: Entry, pairs: Path, minutes: float) -> None:
         )
 
 
-def _trained(entry: Entry, pairs: Path, run: Path, minutes: float, progress: bool, found: Found | None) -> None:
-    left = minutes - _progress_of(run)["minutes"]
-    if left > minutes * (1 - DONE):
-        going_on = bool(checkpoints(run))
+def _trained(entry: Entry, pairs: Path, run: Path, minutes: float | None, progress: bool, found: Found | None) -> None:
+    going_on, done = bool(checkpoints(run)), _progress_of(run)
+    if minutes is None:
+        left = None
+        is_done = going_on and done["steps"] >= entry.config.steps_for(int(str(run_facts(run)["learned_from"])))
+    else:
+        left = minutes - done["minutes"]
+        is_done = left <= minutes * (1 - DONE)
+    if not is_done:
         train(entry.config, pairs, run, resume=going_on, minutes=left, progress=progress, found=found)
+
+
+def _budget(minutes: float | None) -> str:
+    return "their own steps" if minutes is None else f"{minutes:g} minutes"
 
 
 def _evaluated(place: Path, pairs: Path, limit: int | None, progress: bool, found: Found | None) -> None:
@@ -164,7 +173,9 @@ def _cells(row: Mapping[str, Any]) -> dict[str, Any]:
     return cells
 
 
-def _write_table(out: Path, header: Mapping[str, Any], rows: list[dict[str, Any]], minutes: float, pairs: Path) -> None:
+def _write_table(
+    out: Path, header: Mapping[str, Any], rows: list[dict[str, Any]], minutes: float | None, pairs: Path
+) -> None:
     write_json(out / "table.json", {**header, "pairs": str(pairs), "minutes": minutes, "rows": rows})
     try:
         (out / "table.md").write_text(_markdown(header, rows, minutes, pairs), encoding="utf-8")
@@ -172,14 +183,15 @@ def _write_table(out: Path, header: Mapping[str, Any], rows: list[dict[str, Any]
         raise BadInput(f"{out / 'table.md'}: cannot be written ({error.strerror}); choose another --out") from error
 
 
-def _markdown(header: Mapping[str, Any], rows: list[dict[str, Any]], minutes: float, pairs: Path) -> str:
+def _markdown(header: Mapping[str, Any], rows: list[dict[str, Any]], minutes: float | None, pairs: Path) -> str:
     lines = [_cells(row) for row in _with_baselines(rows)]
     machine = header["machine"]
     cards = ", ".join(gpu["name"] for gpu in machine["gpu"]) or "no GPU"
     told = f"{machine['cpu']}, {machine['cores']} cores, {cards}; commit {header['commit']}; {header['started']}"
     return "\n".join(
         [
-            f"{minutes:g} minutes of training each on `{pairs.name}`; {rows[0]['frames']} held-out frames. {MEANING}",
+            f"{_budget(minutes).capitalize()} of training each on `{pairs.name}`; {rows[0]['frames']} held-out frames. "
+            + MEANING,
             "",
             "| " + " | ".join(lines[0]) + " |",
             "|---|" + "---:|" * (len(lines[0]) - 1),

@@ -239,6 +239,16 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainingConfig:
     return config_from(read_values(path, overrides), str(path))
 
 
+def named_config(given: str) -> tuple[str, TrainingConfig]:
+    """A config and what to call it, from a file with overrides behind it: "dance.toml+losses.l1=10+schedule.batch=8".
+
+    Raises ConfigError as `load_config` does.
+    """
+    file, *overrides = given.split("+")
+    name = "+".join([Path(file).stem, *overrides]).replace("/", "-").replace(" ", "")
+    return name, load_config(Path(file), overrides)
+
+
 def config_from(values: Mapping[str, Any], origin: str) -> TrainingConfig:
     """`values` as a checked config; `origin` is named in the sentence of a ConfigError."""
     return checked(TrainingConfig, values, origin)

@@ -25,6 +25,7 @@ from engines.machine import cores
 from engines.measuring import measured_header, percentiles, table, write_json
 from training import bench_generators
 from training.bench_generators import Contender, contender
+from training.config import GeneratorConfig, named_config
 from training.macs import parameters
 from training.ports import Ported
 from training.quantization import psnr_db
@@ -47,25 +48,35 @@ def bench_engines(
     """Measure, print a table, write `json`, and return what is in it: the keys of BENCH.md, and why rows are missing.
 
     `runs` calls a row; `threads` are the CPU's, for torch and engines alike (None: all). Nothing else heavy should run.
-    Raises BadInput for a generator that is not known.
+    A generator is known by name, or is that of a training config (`named_config`).
+    Raises BadInput for a generator that is not known, ConfigError for a config that is none.
     """
-    if strange := set(generators) - set(bench_generators.GENERATORS):
-        raise BadInput(f"no generator is called {min(strange)!r}; there are {', '.join(bench_generators.GENERATORS)}")
+    entrants = [_entrant(given) for given in generators]
     threads = threads or cores()
     torch.set_num_threads(threads)
     header, console = {**measured_header(), "load_before": _load(), "threads": threads}, Console(stderr=True)
     rows: list[dict[str, Any]] = []
-    for name in generators:
+    for name, config in entrants:
         for size in sizes:
             console.print(f"{name} at {size}: exporting", highlight=False)
             rows += _measured(
-                contender(name, size), runs, threads, lambda what: console.print(f"  {what}", highlight=False)
+                contender(name, size, config), runs, threads, lambda what: console.print(f"  {what}", highlight=False)
             )
     figures = {**header, "load_after": _load(), "engines": rows}
     table([_shown(row) for row in rows], title=f"bench engines, {threads} threads")
     if json:
         write_json(json, figures)
     return figures
+
+
+def _entrant(given: str) -> tuple[str, GeneratorConfig]:
+    known = bench_generators.GENERATORS
+    if given in known:
+        return given, known[given]
+    if not given.partition("+")[0].endswith(".toml"):
+        raise BadInput(f"no generator is called {given!r}; there are {', '.join(known)}, and those of FILE.toml")
+    name, config = named_config(given)
+    return name, config.generator
 
 
 def _measured(contender: Contender, runs: int, threads: int, tell: Callable[[str], None]) -> list[dict[str, Any]]:

@@ -37,7 +37,9 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def _compared(pairs: Path, configs: list[Path | str], out: Path, minutes: float = MINUTES) -> list[dict[str, Any]]:
+def _compared(
+    pairs: Path, configs: list[Path | str], out: Path, minutes: float | None = MINUTES
+) -> list[dict[str, Any]]:
     return compare(pairs, configs, minutes=minutes, out=out, progress=False, found=lambda _picture: None)
 
 
@@ -86,6 +88,16 @@ def test_a_row_that_was_stopped_is_trained_for_the_minutes_it_lacks(pairs: Path,
     steps = [line["step"] for line in lines if "total" in line]
     assert steps == list(range(1, row["steps"] + 1))  # it went on after the third, and began nothing anew
     assert row["steps"] > 3
+
+
+def test_without_minutes_every_config_makes_its_own_steps(pairs: Path, config: Path, tmp_path: Path) -> None:
+    run = tmp_path / "out" / "tiny+schedule.steps=3" / "run"
+    three, four = f"{config}+schedule.steps=3", f"{config}+schedule.steps=4"
+    train(load_config(config, ["schedule.steps=3"]), pairs, run, steps=2, progress=False)
+    for _ in range(2):  # the second time nothing is left to do
+        rows = _compared(pairs, [three, four], tmp_path / "out", minutes=None)
+        assert [row["steps"] for row in rows] == [3, 4]
+    assert "Their own steps of training each" in (tmp_path / "out" / "table.md").read_text()
 
 
 def test_a_row_that_was_trained_and_not_measured_is_only_measured(pairs: Path, config: Path, out: Path) -> None:

@@ -13,6 +13,8 @@ from training import bench_generators
 from training.config import GeneratorConfig
 from training.engine_bench import bench_engines
 from training.engine_page import BY_HAND, performance_page, write_page
+from training.macs import parameters
+from training.networks import generator
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -95,6 +97,15 @@ def test_what_is_no_measurement_is_one_sentence(tmp_path: Path) -> None:
 def test_a_generator_that_is_not_known_is_named() -> None:
     with pytest.raises(BadInput, match="'abacus'; there are light, unet, resnet"):
         bench_engines(generators=("abacus",))
+
+
+def test_the_generator_of_a_config_is_measured_under_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "tiny.toml"
+    file.write_text("generator.blocks = 1\n")
+    figures = bench_engines(sizes=(64,), generators=(f"{file}+generator.width=4",), runs=1, threads=1)
+    small = parameters(generator(GeneratorConfig(width=4, blocks=1), matte=True))
+    assert {row["generator"] for row in figures["engines"]} == {"tiny+generator.width=4"}
+    assert {row["parameters"] for row in figures["engines"]} == {small}
 
 
 def test_what_was_written_by_hand_stays_on_the_page(tmp_path: Path) -> None:
