@@ -80,13 +80,18 @@ def doctor(args: argparse.Namespace) -> int:
 
 def check(args: argparse.Namespace) -> int:
     from engines.bundle import open_bundle
-    from engines.bundle.checking import check_bundle
+    from engines.bundle.checking import check_bundle, failings, note
     from engines.measuring import measured_header, table, write_json
 
-    rows = check_bundle(open_bundle(args.bundle))
+    bundle = open_bundle(args.bundle)
+    rows = check_bundle(bundle)
+    if args.note:
+        bundle = note(bundle, rows)
     table([row for row in rows if row["precision"]], title=f"check {args.bundle}")
     if absent := [f"{row['backend']} ({row['reason']})" for row in rows if not row["precision"]]:
         print(f"not on this machine: {'; '.join(absent)}")
+    for failing in failings(bundle, rows):
+        print(failing)
     if args.json:
         write_json(args.json, {**measured_header(), "check": rows})
     return 0
@@ -127,6 +132,7 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     one = command(commands, "check", check, "open a bundle on every backend and compare with its reference")
     one.add_argument("bundle", type=Path)
     one.add_argument("--json", type=Path)
+    one.add_argument("--note", action="store_true", help="write the agreement into the bundle, for `auto` to go by")
     one = command(commands, "compile", compile_, "build a bundle's TensorRT plan ahead of the show")
     one.add_argument("bundle", type=Path)
     one.add_argument("--backend", default="auto", help="rtx or tensorrt (auto: what this machine has)")

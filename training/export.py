@@ -1,25 +1,21 @@
 """From a run to a bundle, and the proof that they are the same performer.
 
-What a bundle holds beside its graph, and how its ports are fed, is its method's `Form`. The graph is opened on OpenVINO
-at float32 and compared, picture by picture, with the torch network computed longhand; the int8 variant states its
-measured distance.
+What a bundle holds beside its graph, and how its ports are fed, is its method's `Form`. Proved in `training.proving`.
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from rich.console import Console
 from torch import nn
 
-from engines.backends import open_engine
 from engines.bundle import Bundle, Graph, Manifest, made_bundle, write_bundle
-from engines.bundle.lint import check_graph_lint
-from engines.errors import BadInput, UnderstudyError
+from engines.bundle.agreement import noted, objection
+from engines.errors import BadInput
 from engines.images import Frame, Size, resized
 from training.checkpoints import best_checkpoint, latest_checkpoint, read_checkpoint, said_in
 from training.config import TrainingConfig
@@ -27,18 +23,13 @@ from training.examples import open_examples
 from training.forms import Form, Preflown, png
 from training.methods import form, method
 from training.pairs.store import PairSet, open_pairs
-from training.ports import Inputs, Outputs, onnx_graph
-from training.quantization import CALIBRATION_IMAGES, int8_graph, psnr_db
+from training.ports import onnx_graph
+from training.proving import Exportable, agreement, int8_of, prove
+from training.quantization import CALIBRATION_IMAGES
 from training.runs import run_config, run_facts
 from training.samples import sheet
 
-PROVED_ON = 8
-PSNR_WANTED_DB = 35.0
 Which = Literal["best", "newest"]
-MOVES_LEVELS = 2
-"""Outputs that change less than this anywhere, whatever is looked at, are those of a generator that does not look."""
-FLOAT_TAILS = (0, 1, 3)
-"""How many of the last convolutions stay in float32, tried in turn until the int8 graph is near enough."""
 PREVIEW_SIDE = 256
 
 
@@ -67,7 +58,7 @@ def export(
 
 
 def write_proved(
-    trained: "Exportable",
+    trained: Exportable,
     bundle: Path,
     *,
     name: str | None = None,
@@ -86,17 +77,16 @@ def write_proved(
     ported, first = trained.form.ported(trained.generator), trained.form.inputs(trained.judged[0])
     files = {"generator.onnx": onnx_graph(ported, first, [port.name for port in manifest.outputs])}
     files |= {**trained.form.files(), "preview.png": png(_preview(trained, manifest.size))}
-    _prove(made_bundle(manifest, files), trained)
+    prove(made_bundle(manifest, files), trained)
     if int8 and not isinstance(trained.form, Preflown):  # what must last hundreds of steps has no bits to lose
-        files["generator.int8.onnx"], psnr = _int8(trained, manifest, files)
-        if psnr < PSNR_WANTED_DB:
-            console.print(
-                f"[bold]the int8 graph is only {psnr:.1f} dB from the float32 one (wanted {PSNR_WANTED_DB:.0f}); "
-                "look at it before a show, or play this bundle with --precision bf16 or f32[/bold]",
-                soft_wrap=True,
-            )
+        files["generator.int8.onnx"], psnr = int8_of(trained, manifest, files)
         graphs = (*manifest.graphs, Graph(file="generator.int8.onnx", precision="int8", psnr_db=round(psnr, 2)))
         manifest = manifest.model_copy(update={"graphs": graphs})
+    if not isinstance(trained.form, Preflown):  # which performs in float32 anyway
+        found = agreement(trained, manifest, files)
+        manifest = manifest.model_copy(update={"metrics": {**manifest.metrics, **noted(found)}})
+        for told in filter(None, (objection(manifest, precision) for precision in ("int8", *found))):
+            console.print(f"[bold]{told}: it is played only by whoever asks for it[/bold]", soft_wrap=True)
     written = write_bundle(bundle, manifest, files)
     size = sum(len(data) for data in files.values()) / 1e6
     told = ", ".join(
@@ -104,25 +94,6 @@ def write_proved(
     )
     console.print(f"{bundle}: {size:.1f} MB, {told}; equals torch within 1/255", highlight=False, soft_wrap=True)
     return written
-
-
-class Exportable(Protocol):
-    """What can be written as a bundle: a generator as it performs, its form, and inputs to judge it by, by number."""
-
-    @property
-    def form(self) -> Form: ...
-    @property
-    def generator(self) -> nn.Module: ...
-    @property
-    def judged(self) -> list[int]: ...
-    @property
-    def calibrated_on(self) -> list[int]: ...
-    @property
-    def told(self) -> str: ...
-
-    def described(self, name: str) -> dict[str, Any]:
-        """Fields of the manifest beside name, graphs and what the form says."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -226,66 +197,6 @@ def made_by(config: Any, steps: int, trained_s: float) -> dict[str, str]:
 def _manifest(trained: Exportable, name: str) -> Manifest:
     graphs = (Graph(file="generator.onnx", precision="f32"),)
     return Manifest(name=name, graphs=graphs, **trained.described(name), **trained.form.described())
-
-
-# The proof -----------------------------------------------------------------------------------------------------------
-
-
-def _prove(bundle: Bundle, trained: Exportable) -> None:
-    inputs = [trained.form.inputs(i) for i in trained.judged[:PROVED_ON]]
-    played = _played(bundle, "f32", inputs)
-    for index, (fed, outputs) in enumerate(zip(inputs, played, strict=True)):
-        gap = _gap(outputs, trained.form.longhand(trained.generator, fed))
-        if gap > 1:
-            raise UnderstudyError(
-                f"the exported graph is {gap} levels of 255 off what was trained, on pair {index}; nothing was written"
-            )
-    if "previous" in inputs[0]:  # what only repeats its last picture does not look either
-        played = _played(bundle, "f32", [{**fed, "previous": inputs[0]["previous"]} for fed in inputs])
-    moves = max((_gap(other, played[0]) for other in played[1:]), default=255)
-    if moves < MOVES_LEVELS:
-        raise UnderstudyError(
-            f"the generator shows the same picture whatever the pose (it changes by {moves} levels of 255); nothing "
-            "was written: train it longer, and look at RUN/curves.png"
-        )
-
-
-def _gap(outputs: Outputs, others: Outputs) -> int:
-    return max(int(np.abs(outputs[name].astype(int) - others[name]).max()) for name in outputs)
-
-
-def _int8(trained: Exportable, manifest: Manifest, files: dict[str, bytes]) -> tuple[bytes, float]:
-    """The int8 graph with as many float layers at its end as it takes to be near the reference, and its PSNR."""
-    form = trained.form
-    calibration = [form.inputs(i) for i in trained.calibrated_on]
-    inputs = [form.inputs(i) for i in trained.judged]
-    reference = _seen(trained, _played(made_bundle(manifest, files), "f32", inputs))
-    tried = []
-    for tail in FLOAT_TAILS:
-        graph = int8_graph(files["generator.onnx"], calibration, tail)
-        one = manifest.model_copy(
-            update={"graphs": (*manifest.graphs, Graph(file="generator.int8.onnx", precision="int8"))}
-        )
-        played = _played(made_bundle(one, {**files, "generator.int8.onnx": graph}), "int8", inputs)
-        tried.append((psnr_db(_seen(trained, played), reference), graph))
-        if tried[-1][0] >= PSNR_WANTED_DB:
-            break
-    psnr, graph = max(tried, key=lambda pair: pair[0])
-    check_graph_lint(graph, "generator.int8.onnx")
-    return graph, psnr
-
-
-def _played(bundle: Bundle, precision: str, inputs: Sequence[Inputs]) -> list[dict[str, np.ndarray]]:
-    engine = open_engine(bundle, "openvino", precision)
-    try:
-        return [{name: value.copy() for name, value in engine(dict(fed)).items()} for fed in inputs]
-    finally:
-        engine.close()
-
-
-def _seen(trained: Exportable, played: Sequence[Outputs]) -> list[Frame]:
-    """Finished pictures: precisions are compared as they are seen."""
-    return [trained.form.seen(outputs, i) for outputs, i in zip(played, trained.judged, strict=True)]
 
 
 def _preview(trained: Exportable, shape: Size) -> Frame:

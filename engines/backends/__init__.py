@@ -14,6 +14,7 @@ import numpy as np
 
 from engines.atlas.engine import AtlasEngine
 from engines.bundle import Bundle, Manifest
+from engines.bundle.agreement import objection
 from engines.errors import BundleError, EngineError
 
 # Best first: this is the order in which `auto` tries them. CoreML and Intel's graphics stand behind the CPU until
@@ -113,9 +114,9 @@ def open_engine(
     """The bundle's generator, ready to be called.
 
     `auto` takes the best backend that opens it, and there int8 if the bundle holds such a graph and the backend runs
-    it, else the shortest float that the device has; `engine.why` tells which, and what was passed over. `threads` is
-    for the CPU; None leaves it to the runtime. `avoid` are backends that `auto` passes over, with the reason. An atlas
-    without a graph performs by itself, whatever is asked for. Raises
+    it, else the shortest float that the device has, but none that the bundle is known not to bear; `engine.why` tells
+    which, and what was passed over. `threads` is for the CPU; None leaves it to the runtime. `avoid` are backends that
+    `auto` passes over, with the reason. An atlas without a graph performs by itself, whatever is asked for. Raises
     `EngineError` when it cannot be run here, `BundleError` when the bundle does not hold it.
     """
     if not bundle.manifest.graphs and bundle.atlas is not None:
@@ -186,13 +187,20 @@ def _chosen_precision(bundle: Bundle, backend: str, asked: str, runs: tuple[str,
         if asked not in runs:
             raise EngineError(f"{backend} does not run {asked} on this machine; it runs {', '.join(runs) or 'nothing'}")
         return asked, f"{asked} asked for"
-    if "int8" in runs and bundle.manifest.graph("int8") is not None:
-        return "int8", "int8 graph present"
-    if "f16" in runs:
-        return "f16", "f16 derived from the f32 graph"
-    if "bf16" in runs:
-        return "bf16", "no int8 graph; this CPU has bf16"
-    return "f32", f"no int8 graph; no bf16 with {backend} here"
+    has_int8 = bundle.manifest.graph("int8") is not None
+    objections = []
+    for precision, why in (
+        ("int8", "int8 graph present"),
+        ("f16", "f16 derived from the f32 graph"),
+        ("bf16", "this CPU has bf16" if has_int8 else "no int8 graph; this CPU has bf16"),
+    ):
+        if precision not in runs or (precision == "int8" and not has_int8):
+            continue
+        if told := objection(bundle.manifest, precision):
+            objections.append(told)
+            continue
+        return precision, "; ".join([why, *objections])
+    return "f32", "; ".join(objections) or f"no int8 graph; no bf16 with {backend} here"
 
 
 def _check_asked(bundle: Bundle, backend: str, precision: str) -> None:

@@ -5,13 +5,15 @@ OpenVINO's. Pictures are compared as the audience sees them, after the finish.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from engines.backends import PRECISIONS, available_backends, open_engine
+from engines.bundle.agreement import LEAST_INT8_DB, MEASURED, MOST_LEVELS, agrees, noted, objection
 from engines.bundle.reading import Bundle
+from engines.bundle.writing import write_bundle
 from engines.errors import BundleError, EngineError
 from engines.images import Frame
 from engines.performer import Performer
@@ -21,10 +23,6 @@ SCENES = 8
 STRIDE_S = 2.7  # of the built-in dance, so that no two scenes look alike
 RUNS = 30
 IDENTICAL_DB = 99.0  # what is written for pictures without any difference, where the ratio is infinite
-
-# What must hold between backends (docs/performance.md): levels for 99.9 % of the values, or decibels for int8.
-MOST_LEVELS = 3.0
-LEAST_INT8_DB = 35.0
 
 
 def check_bundle(
@@ -48,6 +46,45 @@ def check_bundle(
             continue
         rows += [_row(bundle, status.name, precision, scenes, reference, threads) for precision in PRECISIONS]
     return rows
+
+
+def failings(bundle: Bundle, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each precision that does not hold what is asked of it: how far off, and whether `auto` takes it."""
+    lines = []
+    for row in rows:
+        if not row["available"] or row["agrees"]:
+            continue
+        off, asked = f"{row['p999_levels']:.3g} levels", f"{MOST_LEVELS:.0f} allowed"
+        if row["precision"] == "int8":
+            off, asked = f"{row['psnr_db']:.1f} dB", f"{LEAST_INT8_DB:.0f} asked"
+        known = objection(bundle.manifest, row["precision"])
+        taken = "auto does not take it" if known else "auto may take it, since the bundle does not say so: --note"
+        lines.append(f"{row['backend']} {row['precision']} is {off} from the reference ({asked}); {taken}")
+    return lines
+
+
+def note(bundle: Bundle, rows: Sequence[Mapping[str, Any]]) -> Bundle:
+    """Write into the bundle's manifest what was measured of it here, the worst backend of each precision counting.
+
+    Returns it opened anew. Raises `BundleError` where it lies in no folder, or cannot be written.
+    """
+    if bundle.path is None:
+        raise BundleError(f"{bundle.label} lies in no folder, so nothing can be noted in it")
+    measured = [row for row in rows if row["available"]]
+    worst: dict[str, float] = {}
+    for row in measured:
+        if row["precision"] in MEASURED:
+            worst[row["precision"]] = max(row["p999_levels"], worst.get(row["precision"], 0.0))
+    least_db = min((row["psnr_db"] for row in measured if row["precision"] == "int8"), default=IDENTICAL_DB)
+    graphs = [
+        graph.model_copy(update={"psnr_db": round(min(least_db, graph.psnr_db or IDENTICAL_DB), 2)})
+        if graph.precision == "int8"
+        else graph
+        for graph in bundle.manifest.graphs
+    ]
+    said = {"metrics": {**bundle.manifest.metrics, **noted(worst)}, "graphs": tuple(graphs)}
+    manifest = bundle.manifest.model_copy(update=said)
+    return write_bundle(bundle.path, manifest, {name: bundle.read(name) for name in manifest.files})
 
 
 def built_in_scenes(bundle: Bundle, count: int = SCENES) -> list[Scene]:
@@ -95,9 +132,8 @@ def _row(
     except (EngineError, BundleError) as error:
         return row | {"reason": str(error)}
     levels, decibels = difference(np.stack(images), np.stack(reference))
-    agrees = decibels >= LEAST_INT8_DB if precision == "int8" else levels <= MOST_LEVELS
     found = {"available": True, "reason": why, "p999_levels": levels, "psnr_db": decibels, "p50_ms": p50_ms}
-    return row | found | {"agrees": agrees}
+    return row | found | {"agrees": agrees(precision, levels, decibels)}
 
 
 def _empty(backend: str, precision: str) -> dict[str, Any]:

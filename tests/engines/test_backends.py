@@ -158,6 +158,28 @@ def test_auto_without_int8_plays_bf16_only_where_the_processor_has_it() -> None:
     assert open_engine(figure_bundle(), "onnxruntime").precision == "f32"
 
 
+def test_auto_leaves_out_what_a_bundle_says_it_does_not_bear() -> None:
+    off, fine = {"bf16_p999_levels": 4.0}, {"bf16_p999_levels": 3.0}
+    graph = (Graph(file="generator.onnx", precision="f32"),)
+    for metrics, bears in ((off, False), (fine, True)):
+        bundle = made_bundle(manifest(graphs=graph, metrics=metrics), {"generator.onnx": figure_graph()})
+        engine = open_engine(bundle, "openvino", threads=1)
+        if "bf16" in backend_precisions("openvino"):
+            assert engine.precision == ("bf16" if bears else "f32")
+            assert ("bf16 is 4 levels off (3 allowed)" in engine.why) != bears
+        assert open_engine(bundle, "onnxruntime").precision == "f32"
+
+
+def test_auto_leaves_out_an_int8_graph_that_is_too_far_from_its_reference() -> None:
+    bundle = _with_int8_graph()
+    graphs = (bundle.manifest.graphs[0], bundle.manifest.graphs[1].model_copy(update={"psnr_db": 34.9}))
+    far = made_bundle(bundle.manifest.model_copy(update={"graphs": graphs}), bundle.files)
+    engine = open_engine(far, threads=1)
+    assert engine.precision != "int8"
+    assert "int8 is 34.9 dB from the reference (35 asked)" in engine.why
+    assert open_engine(far, precision="int8", threads=1).precision == "int8"  # who asks, gets
+
+
 def test_the_precision_asked_for_is_the_one_opened() -> None:
     engine = open_engine(_with_int8_graph(), precision="f32", threads=1)
     assert engine.precision == "f32"

@@ -1,11 +1,14 @@
 """`understudy check`: every backend and precision gets a row, and a graph that draws something else is found out."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from engines.backends import BACKENDS, PRECISIONS, available_backends
+from engines.backends import BACKENDS, PRECISIONS, available_backends, open_engine
 from engines.bundle import Bundle, Graph, made_bundle
-from engines.bundle.checking import IDENTICAL_DB, built_in_scenes, check_bundle, difference
+from engines.bundle.checking import IDENTICAL_DB, built_in_scenes, check_bundle, difference, failings, note
+from engines.bundle.writing import write_bundle
 from engines.errors import BundleError
 from tests.fakes_engines import figure_bundle, figure_graph, manifest, png, recurrent_bundle, room
 
@@ -42,6 +45,33 @@ def test_a_graph_that_draws_something_else_is_found_out() -> None:
     assert row["available"]
     assert not row["agrees"]
     assert row["psnr_db"] < 35
+
+
+def test_what_does_not_hold_is_one_line_that_says_whether_auto_takes_it() -> None:
+    rows = check_bundle(_with_int8(seed=1), threads=1)
+    (line, *others) = [line for line in failings(_with_int8(seed=1), rows) if line.startswith("openvino")]
+    assert line.startswith("openvino int8 is ")
+    assert line.endswith("dB from the reference (35 asked); auto may take it, since the bundle does not say so: --note")
+    assert others == []
+    assert failings(_with_int8(seed=0), check_bundle(_with_int8(seed=0), threads=1)) == []
+
+
+def test_what_was_measured_is_noted_in_the_bundle_and_auto_goes_by_it(tmp_path: Path) -> None:
+    made = _with_int8(seed=1)
+    bundle = write_bundle(tmp_path / "performer", made.manifest, made.files)
+    rows = check_bundle(bundle, threads=1)
+    bf16 = [row for row in rows if row["precision"] == "bf16" and row["available"]]
+    for row in bf16:
+        row["p999_levels"], row["agrees"] = 3.5, False
+    after = note(bundle, rows)
+    assert after.files == bundle.files
+    assert all(line.endswith("auto does not take it") for line in failings(after, rows))
+    assert after.manifest.metrics.get("bf16_p999_levels") == (3.5 if bf16 else None)
+    engine = open_engine(after, threads=1)
+    assert engine.precision == "f32"
+    assert "int8 is" in engine.why
+    with pytest.raises(BundleError, match="lies in no folder"):
+        note(made, rows)
 
 
 def test_a_generator_that_remembers_is_compared_as_it_performs() -> None:

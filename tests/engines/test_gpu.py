@@ -13,7 +13,8 @@ import pytest
 
 from engines.backends import Engine, available_backends, backend_named, open_engine
 from engines.bundle import Bundle
-from engines.bundle.checking import MOST_LEVELS, built_in_scenes, difference
+from engines.bundle.agreement import MOST_LEVELS
+from engines.bundle.checking import built_in_scenes, difference
 from engines.conditioning import conditioned
 from engines.errors import EngineError
 from tests.fakes_engines import figure_bundle

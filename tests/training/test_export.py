@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from engines.backends import open_engine
+from engines.backends import backend_precisions, open_engine
 from engines.bundle import open_bundle
 from engines.errors import BadInput, PairsError, UnderstudyError
 from engines.pose.skeleton import drawn_skeleton, style_hash
@@ -66,6 +66,12 @@ def test_the_int8_graph_states_a_distance_that_was_measured(exported: Path) -> N
     assert engine({"conditioning": drawn})["figure"].shape == (64, 64, 4)
     engine.close()
     assert 20 < graph.psnr_db < 99
+
+
+def test_a_bundle_says_how_far_its_shorter_floats_are_off(exported: Path) -> None:
+    said = open_bundle(exported).manifest.metrics
+    assert 0 <= said["f16_p999_levels"] <= 3
+    assert ("bf16_p999_levels" in said) == ("bf16" in backend_precisions("openvino"))
 
 
 def test_the_room_in_the_bundle_is_the_room_of_the_pairs(exported: Path) -> None:
