@@ -45,7 +45,7 @@ def contender(name: str, size: int, config: GeneratorConfig | None = None) -> Co
     network = generator(config or GENERATORS[name], matte=True).eval()
     pictures = tuple(_skeletons(size))
     graph = _exported(network, size)
-    manifest = _manifest(name, size)
+    manifest = _manifest(size)
     files = {
         "generator.onnx": graph,
         "generator.int8.onnx": int8_graph(graph, [{"conditioning": picture} for picture in pictures]),
@@ -76,9 +76,9 @@ def _exported(network: nn.Module, size: int) -> bytes:
     return file.getvalue()
 
 
-def _manifest(name: str, size: int) -> Manifest:
+def _manifest(size: int) -> Manifest:
     return Manifest(
-        name=name,
+        name="contender",
         method="pix2pix",
         conditioning="skeleton",
         size=(size, size),
