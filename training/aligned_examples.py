@@ -12,7 +12,8 @@ from engines.errors import ConfigError, PairsError
 from engines.images import Frame, Size, covering
 from engines.outlines import Outlines
 from training.config import TrainingConfig
-from training.datasets import Batch, crop_side
+from training.cuts import crop_side
+from training.datasets import Batch
 from training.examples import spread
 from training.pairs.store import PairSet
 

@@ -23,7 +23,8 @@ from engines.images import Frame, resized
 from engines.measuring import measured_header, table, write_json
 from engines.pose.puppet import BuiltInDancer, studio
 from training.config import TrainingConfig
-from training.datasets import Examples, crop_side
+from training.cuts import crop_side
+from training.datasets import Examples
 from training.devices import training_device, uses_bf16
 from training.examples import LEARNS_FROM, AnyExamples, open_examples
 from training.loop import prefetched

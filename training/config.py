@@ -111,6 +111,13 @@ class AugmentationConfig(Section):
         le=1,
         description="pictures without a pose: enlarged by up to this, then cut; 0.117 is 286 to 256",
     )
+    cut: int = Field(
+        default=0,
+        ge=0,
+        le=2048,
+        multiple_of=32,
+        description="learn from squares of so many pixels around a landmark, not from whole pictures; 0: whole",
+    )
     jitter: float = Field(default=0.002, ge=0, le=0.05, description="sigma of landmark noise, of the square's side")
     jitter_share: Share = 0.35
     limb_drop: Share = 0.05

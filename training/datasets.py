@@ -31,6 +31,7 @@ from training.augmentation import (
     warped,
 )
 from training.config import TrainingConfig
+from training.cuts import check_cut, corner, crop_side, learned_side, square, square_of
 from training.examples import spread
 from training.pairs.store import PairSet, Shot
 from training.posing import PosedFigures
@@ -79,7 +80,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class _Made:
+class Made:
     """One example of a batch: what is drawn for it, what its pixels count, which crops of it are judged (n, 2).
 
     `earlier` are the skeletons before it, the nearest one last.
@@ -112,6 +113,7 @@ class Examples:
         self.test = self._usable("test")
         if not len(self.train):
             raise PairsError(f"{pairs.folder}: holds no pairs to learn from for output {self.output!r}.")
+        check_cut(config)
         if config.losses.temporal and config.schedule.batch % 2:
             raise ConfigError(
                 f"schedule.batch is {config.schedule.batch}, but losses.temporal wants neighbors in twos: make it even"
@@ -150,11 +152,11 @@ class Examples:
         count = max(1, self.config.discriminator.crops // max(1, len(examples)))
         return self._batch(
             [
-                _Made(
+                Made(
                     example,
                     self.conditioning(example.landmarks, pair=example.pair),
                     loss_weights(example.landmarks, example.mask, self.config.losses),
-                    self._crops(example.landmarks, count, rng),
+                    self._crops(example, count, rng),
                     earlier=tuple(self.conditioning(before) for before in self._before(int(i))),
                 )
                 for i, example in zip(indices, examples, strict=True)
@@ -162,8 +164,18 @@ class Examples:
         )
 
     def plain_conditioning(self, indices: Sequence[int]) -> NDArray[np.uint8]:
-        """(B, S, S, 3 or 7): only what the generator looks at, which needs no picture read."""
-        return np.stack([self.conditioning(self.pairs.landmarks[i], pair=int(i)) for i in indices])
+        """(B, S, S, 3 or 7): only what the generator looks at, which needs no picture read.
+
+        Squares where it learns from squares: a whole picture is mostly empty, and BatchNorm has to perform with the
+        statistics it learned with.
+        """
+        return np.stack([self._looked_at(int(i)) for i in indices])
+
+    def _looked_at(self, i: int) -> Frame:
+        drawn, cut = self.conditioning(self.pairs.landmarks[i], pair=i), self.config.augmentation.cut
+        if not cut:
+            return drawn
+        return square(drawn, *corner(self.pairs.landmarks[i], self.config.size, cut, np.random.default_rng(i)), cut)
 
     def plain_led(self, indices: Sequence[int]) -> Led | None:
         """What came before these pairs; None where the generator does not look at its last picture."""
@@ -244,7 +256,7 @@ class Examples:
         # Frame and mask, or the true figure, from which both follow.
         return (len(self.train) + len(self.validation)) * self.config.size**2 * 4
 
-    def _made(self, step: int, place: int, lends: bool) -> _Made:
+    def _made(self, step: int, place: int, lends: bool) -> Made:
         config, batch = self.config, self.config.schedule.batch
         # Neighbors in time are moved alike and tremble alike, so that only the dancer moves between them.
         pair, second = divmod(place, 2) if config.losses.temporal else (place, 0)
@@ -258,10 +270,10 @@ class Examples:
         index = self._next(index) if second else index
         begins = self.config.rollout.steps > 0 and rng.random() < config.rollout.restart
         made = self._augmented(self[index], rng, [] if begins else self._before(index))
-        crops = self._crops(made.example.landmarks, len(range(place, config.discriminator.crops, batch)), rng)
+        crops = self._crops(made.example, len(range(place, config.discriminator.crops, batch)), rng)
         return replace(made, crops=crops)
 
-    def _augmented(self, example: Example, rng: np.random.Generator, before: Sequence[Landmarks] = ()) -> _Made:
+    def _augmented(self, example: Example, rng: np.random.Generator, before: Sequence[Landmarks] = ()) -> Made:
         config = self.config.augmentation
         change = random_change(config, rng)
         width = float(rng.uniform(*config.line_width))
@@ -277,7 +289,8 @@ class Examples:
         earlier = tuple(self.conditioning(fed_landmarks(one, config, rng), width) for one in moved)
         weight = weight if care is None else weight * care
         seen = self.conditioning(fed, width, example.pair)
-        return _Made(example, seen, weight, _NONE, shaken, earlier)
+        made = Made(example, seen, weight, _NONE, shaken, earlier)
+        return square_of(made, config.cut, rng) if config.cut else made
 
     def _before(self, i: int) -> list[Landmarks]:
         """The poses just before pair `i`, as many as are danced before it is learned from; the last one last."""
@@ -300,7 +313,7 @@ class Examples:
         """The pair right after `i`, or `i` itself where the clip, the shot or the split ends."""
         return i + 1 if i + 1 in self._learned and are_neighbors(self.pairs, i, i + 1) else i
 
-    def _batch(self, made: list[_Made]) -> Batch:
+    def _batch(self, made: list[Made]) -> Batch:
         examples = [one.example for one in made]
         plates = [example.plate for example in examples if example.plate is not None]
         figures = [example.figure for example in examples if example.figure is not None]
@@ -319,17 +332,17 @@ class Examples:
             led=self._led([one.earlier for one in made]),
         )
 
-    def _crops(self, landmarks: Landmarks, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    def _crops(self, example: Example, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """(count, 2): top and left of squares around random landmarks."""
-        size, side = self.config.size, crop_side(self.config)
-        joints = rng.integers(0, landmarks.shape[0], count)
-        centers = landmarks[joints, 1::-1] * size + rng.normal(0, side / 8, (count, 2))
+        size, side = example.frame.shape[0], crop_side(self.config)
+        joints = rng.integers(0, example.landmarks.shape[0], count)
+        centers = example.landmarks[joints, 1::-1] * size + rng.normal(0, side / 8, (count, 2))
         return np.clip(np.round(centers - side / 2), 0, size - side).astype(np.int64)
 
 
 def random_batch(config: TrainingConfig, figure: bool) -> Batch:
     """Noise of a batch's shapes, to time a step with."""
-    count, size, rng = config.schedule.batch, config.size, np.random.default_rng(0)
+    count, size, rng = config.schedule.batch, learned_side(config), np.random.default_rng(0)
 
     def pictures(channels: int) -> np.ndarray:
         return rng.integers(0, 256, (count, size, size, channels), np.uint8)
@@ -355,11 +368,6 @@ def _random_led(config: TrainingConfig, rng: np.random.Generator) -> Led | None:
     if not steps:
         return None
     return Led(rng.integers(0, 256, (count, steps, size, size, 3), np.uint8), np.full(count, steps, np.int64))
-
-
-def crop_side(config: TrainingConfig) -> int:
-    """Side of a discriminator's crop in pixels: a multiple of 8, so that its strides come out even."""
-    return min(config.size, max(16, round(config.size * config.discriminator.crop_share / 8) * 8))
 
 
 def _moved(example: Example, change: Change) -> tuple[Example, NDArray[np.float32]]:

@@ -11,7 +11,7 @@ from engines.errors import ConfigError, PairsError
 from engines.film.motion import look
 from engines.images import Frame, covering
 from training.config import TrainingConfig
-from training.datasets import crop_side
+from training.cuts import crop_side
 from training.examples import spread
 from training.pairs.store import PairSet
 

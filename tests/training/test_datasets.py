@@ -8,7 +8,8 @@ from engines.errors import ConfigError
 from tests.fakes_training import painted, room, swinging, written_pairs
 from training.augmentation import Change, moved_landmarks, warped
 from training.config import TrainingConfig, config_from
-from training.datasets import Examples, crop_side
+from training.cuts import crop_side
+from training.datasets import Examples
 from training.regions import face_box, hand_boxes
 
 

@@ -21,7 +21,7 @@ from engines.film.liveness import APART, liveness, watched
 from training import metrics
 from training.averaging import averaged_copy, follow
 from training.config import TrainingConfig
-from training.datasets import crop_side
+from training.cuts import crop_side
 from training.devices import autocast, picture_array, picture_tensor, placed
 from training.divergent import Divergent, rolled, room_for
 from training.film_examples import FilmBatch, FilmExamples
