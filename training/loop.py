@@ -66,6 +66,7 @@ def train(
     run: Path,
     *,
     resume: bool = False,
+    start: Path | None = None,
     minutes: float | None = None,
     steps: int | None = None,
     progress: bool = True,
@@ -76,13 +77,14 @@ def train(
     """Train on the folder `pairs` into the folder `run`, until `steps` in all or `minutes` from now have passed.
 
     Without limits the config's own `schedule.steps` ends it. Ctrl-C ends the step, writes a checkpoint and raises
-    KeyboardInterrupt; `resume` goes on exactly there. `found` finds poses in held-out pictures (default: the pose
+    KeyboardInterrupt; `resume` goes on exactly there. A new run begins with the weights of the bundle `start`, if one
+    is given. `found` finds poses in held-out pictures (default: the pose
     model); `sampled` is called with the run after each look at them, its best state being on disk by then. Raises
     ConfigError, PairsError, BadInput, and UnderstudyError when a loss is no longer a number even with half the learning
     rate, or when the folder cannot be written any more.
     """
     with joined(), ExitStack() as stack:
-        going = _resumed(config, pairs, Path(run)) if resume else _fresh(config, pairs, Path(run))
+        going = _resumed(config, pairs, Path(run), start) if resume else _fresh(config, pairs, Path(run), start)
         limits = _Limits.of(config, going, minutes, steps)
         if limits.reached(going):
             raise BadInput(f"{run}: has done its {going.step} steps already; give --steps or --minutes to go on")
@@ -283,19 +285,23 @@ def _judged_before(run: Run) -> tuple[list[float], float | None]:
 # Beginnings ----------------------------------------------------------------------------------------------------------
 
 
-def _fresh(config: TrainingConfig, pairs: Path, folder: Path) -> Run:
+def _fresh(config: TrainingConfig, pairs: Path, folder: Path, start: Path | None) -> Run:
     if checkpoints(folder):
         raise BadInput(f"{folder}: holds a training already; give --resume to go on with it, or another folder")
     run = _prepared(config, pairs, folder)
+    if start is not None:
+        from training.inheriting import inherit
+
+        inherit(run.method, start, run.examples.plain_conditioning(run.examples.spread(run.examples.train, 32)))
     if rank() == 0:
         describe(folder, config, _facts(run, pairs))
         forget_after(folder, -1)
     return run
 
 
-def _resumed(config: TrainingConfig, pairs: Path, folder: Path) -> Run:
+def _resumed(config: TrainingConfig, pairs: Path, folder: Path, start: Path | None) -> Run:
     if not checkpoints(folder) and is_begun(folder):
-        return _fresh(config, pairs, folder)  # killed before its first checkpoint
+        return _fresh(config, pairs, folder, start)  # killed before its first checkpoint
     place = latest_checkpoint(folder)
     before = run_config(folder)
     for section in ("method", "generator", "discriminator"):

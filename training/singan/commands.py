@@ -22,8 +22,10 @@ def train(args: argparse.Namespace) -> int:
         return 0
     if args.out is None or (args.image is None and not args.resume):
         raise BadInput("training from one picture needs --image PICTURE and --out RUN (only --dry-run does without)")
-    if args.pairs is not None or args.minutes is not None or args.steps is not None or args.devices > 1:
-        raise BadInput("method singan takes no --pairs, --minutes, --steps or --devices; --set learning.iterations=N")
+    if args.pairs is not None or args.minutes is not None or args.steps is not None or args.devices > 1 or args.start:
+        raise BadInput(
+            "method singan takes no --pairs, --minutes, --steps, --devices or --from; --set learning.iterations=N"
+        )
     from training.singan.loop import train_singan
 
     train_singan(config, args.image or args.out, args.out, resume=args.resume)
