@@ -60,6 +60,8 @@ def test_the_command_line_loads_nothing_before_it_is_asked() -> None:
         ["evaluate"],
         ["compare"],
         ["costume", "render"],
+        ["costume", "train"],
+        ["costume", "measure"],
         ["bench", "live"],
         ["bench", "soak"],
         ["bench", "latency"],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from engines.arguments import command, knob, size, width
 from engines.errors import BadInput
+from training.costumes import commands as costumes
 from training.singan import commands as singan
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ def train(args: argparse.Namespace) -> int:
         return launched(args.argv, args.devices, args.nodes, args.node, args.meet)
     from training.loop import train as trained
 
-    trained(config, args.pairs, args.out, resume=args.resume, minutes=args.minutes, steps=args.steps)
+    how = {"resume": args.resume, "start": args.start, "minutes": args.minutes, "steps": args.steps}
+    trained(config, args.pairs, args.out, **how)
     return 0
 
 
@@ -194,13 +196,6 @@ def compare(args: argparse.Namespace) -> int:
     return 0
 
 
-def costume_render(args: argparse.Namespace) -> int:
-    from training.costumes.making import render_pairs
-
-    render_pairs(args.costume, args.out, count=args.count, size=args.size, seed=args.seed, workers=args.workers)
-    return 0
-
-
 def add_commands(commands: "argparse._SubParsersAction") -> None:
     """Add the commands that make bundles, those of one picture among them."""
     one = command(commands, "pairs", pairs, "find the dancer in videos and write training pairs")
@@ -242,6 +237,7 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--meet", default="", metavar="HOST:PORT", help="where machine 0 is reached")
     one.add_argument("--width", type=width, metavar="N|auto", help="of the generator; auto: what this machine performs")
     one.add_argument("--resume", action="store_true", help="go on exactly where RUN stopped")
+    one.add_argument("--from", type=Path, dest="start", metavar="BUNDLE", help="begin with the weights of a performer")
     one.add_argument("--minutes", type=float)
     one.add_argument("--steps", type=int)
     one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a config value")
@@ -291,11 +287,4 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--out", type=Path, required=True)
 
     singan.add_commands(commands)
-    costumes = commands.add_parser("costume", help="a performer that nobody filmed").add_subparsers(required=True)
-    one = command(costumes, "render", costume_render, "render training pairs of a costume")
-    one.add_argument("costume", type=Path)
-    one.add_argument("--out", type=Path, required=True)
-    one.add_argument("--count", type=int, default=2000)
-    one.add_argument("--size", type=int, default=512)
-    one.add_argument("--seed", type=int, default=0)
-    one.add_argument("--workers", type=int, default=2)
+    costumes.add_commands(commands)

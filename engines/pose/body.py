@@ -111,7 +111,7 @@ class Build:
 
 
 # The face in the head's own frame: metres from the pivot at the top of the neck (x left, y up, z front).
-_FACE = {
+FACE = {
     Joint.NOSE: (0, 0.075, 0.118),
     Joint.LEFT_EYE_INNER: (0.017, 0.108, 0.097),
     Joint.LEFT_EYE: (0.031, 0.109, 0.093),
@@ -152,7 +152,7 @@ def posed(pose: Pose, build: Build | None = None) -> Points:
         _pose_arm(points, pose, build, sign, shoulder_line, chest)
     head = chest @ _about_y(pose.look) @ _about_x(pose.nod) @ _about_z(-pose.cock)
     pivot = shoulder_line + chest[:, 1] * build.neck
-    for joint, place in _FACE.items():
+    for joint, place in FACE.items():
         points[joint] = pivot + head @ (np.array(place) * build.head)
     return points
 
