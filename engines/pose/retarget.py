@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engines.images import Size
 from engines.pose.landmarks import Joint, Landmarks, from_heights, in_heights
-from engines.pose.proportions import BONES, UPRIGHT, Proportions, bone_lengths, height_of
+from engines.pose.proportions import BONES, DEPTH, UPRIGHT, Proportions, bone_lengths, height_of
 
 FLOOR_WINDOW_S = 3.0
 _LONGEST_STEP_S = 0.25  # a stall is no reason for a jump
@@ -49,6 +49,9 @@ _LIMBS = tuple(
         ("foot", ("HEEL", "FOOT_INDEX"), "ANKLE"),
     )
 )
+_DEPTHS = np.array([[[1, 1, depth]] for depth in (DEPTH, 0.0, 1.0)])
+"""As a height is measured; in the plane of the picture; as the tracker has it."""
+
 _TORSO, _NECK, _HEAD, _SHOULDER, _HIP = (BONES.index(name) for name in ("torso", "neck", "head", "shoulder", "hip"))
 
 
@@ -106,13 +109,12 @@ class Retargeter:
 
     def _look(self, points: NDArray[np.float64], visibility: NDArray[np.float32], step: float) -> None:
         """Update the visitor's height and bones."""
-        lengths = bone_lengths(points, visibility)
+        # Where the tracker itself says that a bone points at the camera, it tells nothing about being short.
+        lengths, flat, deep = bone_lengths(points * _DEPTHS, np.broadcast_to(visibility, (3, 33)), 1.0)
         seen = height_of(lengths, self._shares)
         if not math.isfinite(seen) or seen < 1e-3:
             seen = self._height if math.isfinite(self._height) else self._dancer.height_near
         self._height = _toward(self._height, seen, step, _HEIGHT_S)
-        # Where the tracker itself says that a bone points at the camera, it tells nothing about being short.
-        flat, deep = (bone_lengths(points, visibility, depth) for depth in (0.0, 1.0))
         across = np.clip((np.nan_to_num(flat / np.maximum(deep, 1e-6)) - 0.75) / 0.15, 0, 1)
         self._measure(lengths, across, step)
         self._height = max(self._height, 1e-3)
@@ -141,7 +143,7 @@ class Retargeter:
         self._feet.append((time_s, foot))
         while self._feet[0][0] < time_s - FLOOR_WINDOW_S or self._feet[0][0] > time_s:
             self._feet.popleft()
-        lowest = float(np.percentile([y for _, y in self._feet], 90))
+        lowest = _percentile([y for _, y in self._feet], 0.9)
         self._floor = _toward(self._floor, lowest, step, _FLOOR_S)
 
     def _led(self, x: float, step: float) -> tuple[float, float]:
@@ -173,16 +175,26 @@ class Retargeter:
 
 def _rebuilt(points: NDArray[np.float64], ratios: NDArray[np.float64]) -> NDArray[np.float64]:
     """The pose with every bone stretched by its ratio, from the hips (at 0) outward."""
-    built = np.empty_like(points)
-    pelvis, neck, ears = points[_HIPS].mean(axis=0), points[_SHOULDERS].mean(axis=0), points[_EARS].mean(axis=0)
-    built[_HIPS] = (points[_HIPS] - pelvis) * ratios[_HIP]
-    new_neck = (neck - pelvis) * ratios[_TORSO]
-    built[_SHOULDERS] = new_neck + (points[_SHOULDERS] - neck) * ratios[_SHOULDER]
-    new_ears = new_neck + (ears - neck) * ratios[_NECK]
-    built[_FACE] = new_ears + (points[_FACE] - ears) * ratios[_HEAD]
+    return np.asarray((ratios @ _OUTWARD).reshape(33, 33) @ points)
+
+
+def _outward() -> NDArray[np.float64]:
+    """(bones, 33 * 33): what every bone adds to every joint, as shares of all joints: rebuilding is linear in both."""
+    joints = np.eye(33)
+    built = np.zeros((len(BONES), 33, 33))  # bone, joint, share of each joint
+    pelvis, neck, ears = joints[_HIPS].mean(axis=0), joints[_SHOULDERS].mean(axis=0), joints[_EARS].mean(axis=0)
+    built[_HIP, _HIPS] = joints[_HIPS] - pelvis
+    built[_TORSO, _SHOULDERS] = built[_TORSO, _FACE] = neck - pelvis
+    built[_SHOULDER, _SHOULDERS] = joints[_SHOULDERS] - neck
+    built[_NECK, _FACE] = ears - neck
+    built[_HEAD, _FACE] = joints[_FACE] - ears
     for bone, ends, start in _LIMBS:
-        built[ends] = built[start] + (points[ends] - points[start]) * ratios[bone]
-    return built
+        built[:, ends] = built[:, [start]]
+        built[bone, ends] += joints[ends] - joints[start]
+    return built.reshape(len(BONES), -1)
+
+
+_OUTWARD = _outward()
 
 
 def _finite(points: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -197,6 +209,14 @@ def _finite(points: NDArray[np.float32]) -> NDArray[np.float64]:
 def _toward(value: float, goal: float, step: float, seconds: float) -> float:
     """`value` after `step` on its exponential way to `goal`; at once if there was none before."""
     return goal if math.isnan(value) else value + (goal - value) * (1 - math.exp(-step / seconds))
+
+
+def _percentile(values: list[float], share: float) -> float:
+    """As `numpy.percentile`, which takes ten times as long for so few."""
+    values = sorted(values)
+    at, beyond = divmod(share * (len(values) - 1), 1.0)
+    low, high = values[int(at)], values[min(int(at) + 1, len(values) - 1)]
+    return low + (high - low) * beyond
 
 
 def _held(value: float, low: float, high: float) -> float:
