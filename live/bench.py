@@ -128,13 +128,7 @@ class _Start:
         if self.begin_s == float("inf") and tick.time_s - self.first_s >= WARM_S and self.show_:
             self.begin_s = tick.time_s
             self.pictures, self.frames = self.gauges.pictures, self.show_.frames.count
-            for series in (
-                self.gauges.latencies_s,
-                self.gauges.intervals_s,
-                self.gauges.spent,
-                self.gauges.overheads_s,
-            ):
-                series.clear()
+            self.gauges.clear()
 
     def close(self) -> None:
         """Nothing is open."""
@@ -162,6 +156,7 @@ def _figures(show: Show, start: _Start) -> dict[str, Any]:
         "pose_ms": _ms(spent.pose_s for spent in gauges.spent),
         "engine_ms": _ms(spent.engine_s for spent in gauges.spent),
         "overhead_ms": _ms(gauges.overheads_s),
+        "overhead_cpu_ms": _ms(gauges.overheads_worked_s),
         "conditioning_ms": _ms(spent.conditioning_s for spent in gauges.spent),
         "finish_ms": _ms(spent.finish_s for spent in gauges.spent),
         "dropped": show.frames.count - start.frames - made,

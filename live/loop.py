@@ -8,7 +8,7 @@ from engines.errors import Unavailable
 from engines.images import Frame
 from live.composing import Composer, Voice
 from live.control.parameters import Controls
-from live.gauges import Gauges
+from live.gauges import Gauges, Stopwatch
 from live.log import ShowLog
 from live.mailbox import Post
 from live.pacing import Clock, Tick, Ticks
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def play(show: "Show", now: Clock = time.perf_counter) -> None:
     """The main thread: one picture a tick, whatever the others do, until `show.stop` or the end."""
     end_s = now() + show.options.seconds if show.options.seconds else float("inf")
-    last = _Last(now())
+    last, effort = _Last(now()), Stopwatch(time.thread_time)
     for tick in Ticks(show.options.rate_hz, now):
         _take_keys(show, tick)
         controls = _controls(show, tick)  # once a tick: everything drawn below agrees on it
@@ -47,7 +47,7 @@ def play(show: "Show", now: Clock = time.perf_counter) -> None:
         show.outputs.show(picture, tick)
         if show.keeper:
             show.keeper.heed(controls, picture, tick.time_s)
-        last.flipped(tick, now(), looked.performed.value if looked.performed else None, show.gauges)
+        last.flipped(tick, now(), effort.lap(), looked.performed.value if looked.performed else None, show.gauges)
         show.watch.look(show.counts(act), tick.time_s)
         if show.stop.is_set() or show.watchman.restarts or tick.time_s >= end_s or show.source_stage.is_over:
             return
@@ -113,10 +113,13 @@ class _Last:
     tick_s: float
     performed: Performed | None = None
 
-    def flipped(self, tick: Tick, flipped_s: float, performed: Performed | None, gauges: Gauges) -> None:
+    def flipped(
+        self, tick: Tick, flipped_s: float, worked_s: float, performed: Performed | None, gauges: Gauges
+    ) -> None:
         gauges.flipped(flipped_s)
         if performed is not None and performed is not self.performed:
-            gauges.shown(performed.drawn.captured_s, flipped_s, performed.spent, flipped_s - tick.time_s)
+            loop_s = flipped_s - tick.time_s
+            gauges.shown(performed.drawn.captured_s, flipped_s, performed.spent, loop_s, worked_s)
         self.tick_s, self.performed = tick.time_s, performed
 
 

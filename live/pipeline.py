@@ -177,7 +177,7 @@ class Preparing:
         if post is None:
             return False
         self._taken = post.number
-        seen, controls, watch = post.value, self._read_controls(), Stopwatch()
+        seen, controls, watch, effort = post.value, self._read_controls(), Stopwatch(), Stopwatch(time.thread_time)
         latency_s = self._latency_s()
         frame = seen.captured.frame
         followed = self._follower.follow(
@@ -199,7 +199,7 @@ class Preparing:
             knobs=controls.knobs,
         )
         inputs = self._smoothed(performer.conditioned(scene), controls, captured_s)
-        spent = Spent(pose_s=seen.pose_s, conditioning_s=watch.lap())
+        spent = Spent(pose_s=seen.pose_s, conditioning_s=watch.lap(), worked_s=effort.lap())
         smoothed = followed.landmarks_smoothed
         self._out.put(Prepared(inputs, scene, spent, smoothed, seen.is_idle, seen, controls, latency_s))
         return True
@@ -209,12 +209,12 @@ class Preparing:
         if post is None:
             return False
         self._taken = post.number
-        captured, controls, watch = post.value, self._read_controls(), Stopwatch()
+        captured, controls, watch, effort = post.value, self._read_controls(), Stopwatch(), Stopwatch(time.thread_time)
         frame = flipped(captured.frame) if controls.mirror else captured.frame
         scene = Scene(presence=1.0, frame=frame, captured_s=captured.captured_s, knobs=controls.knobs)
         inputs = self._smoothed(performer.conditioned(scene), controls, captured.captured_s)
         seen = Seen(captured, Tracked(None, None, captured.captured_s))
-        spent = Spent(conditioning_s=watch.lap())
+        spent = Spent(conditioning_s=watch.lap(), worked_s=effort.lap())
         self._out.put(Prepared(inputs, scene, spent, seen=seen, controls=controls))
         return True
 
@@ -225,12 +225,13 @@ class Preparing:
             time.sleep(min(wait_s, PATIENCE_S))
         self._out.until_taken(UNHURRIED_S)
         now_s, controls, watch = time.perf_counter(), self._read_controls(), Stopwatch()
+        effort = Stopwatch(time.thread_time)
         self._taken_s = max(self._taken_s + DREAM_S, now_s - DREAM_S)
         captured, seen = self._frames.newest, self._seen.newest
         mask = seen.value.tracked.mask if seen and now_s - seen.value.captured.captured_s < FRESH_S else None
         looked = Seen(Captured(captured.value.frame, now_s), Tracked(None, mask, now_s)) if captured else None
         prepared = dreamt(performer, looked, controls, now_s)
-        self._out.put(replace(prepared, spent=Spent(conditioning_s=watch.lap())))
+        self._out.put(replace(prepared, spent=Spent(conditioning_s=watch.lap(), worked_s=effort.lap())))
         return True
 
     def _smoothed(self, inputs: Inputs, controls: Controls, time_s: float) -> Inputs:
@@ -272,10 +273,15 @@ class Drawing:
             return False
         self._taken = post.number
         prepared, performer, engine = post.value, self._stand_in.performer, self._stand_in.engine
-        watch, ran_s = Stopwatch(), engine.ran_s
+        watch, effort, ran_s, worked_s = Stopwatch(), Stopwatch(time.thread_time), engine.ran_s, engine.worked_s
         drawn = performer.drawn(prepared.inputs, prepared.scene)
         engine_s = engine.ran_s - ran_s
-        spent = replace(prepared.spent, engine_s=engine_s, finish_s=watch.lap() - engine_s)
+        spent = replace(
+            prepared.spent,
+            engine_s=engine_s,
+            finish_s=watch.lap() - engine_s,
+            worked_s=prepared.spent.worked_s + effort.lap() - (engine.worked_s - worked_s),
+        )
         if _is_blank(drawn, prepared.scene, performer.manifest.conditioning == "composite"):
             self._blanks += 1
             if self._blanks >= BLANK_AFTER:
@@ -313,21 +319,23 @@ def _is_blank(drawn: Drawn, scene: Scene, is_placed: bool) -> bool:
 
 
 class TimedEngine(Around):
-    """An engine that adds up how long it ran, so that the rest of the loop can be told from it."""
+    """An engine that adds up how long it ran, by the clock and of its caller's CPU time, so that the rest of the loop
+    can be told from it."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._call: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]] = engine
-        self.ran_s = 0.0
+        self.ran_s = self.worked_s = 0.0
 
     def interpose(self, call: Callable[..., dict[str, np.ndarray]]) -> None:
         """Have `call(engine, inputs)` stand between the show and the engine, to break it on purpose."""
         self._call = partial(call, self._engine)
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        watch = Stopwatch()
+        watch, effort = Stopwatch(), Stopwatch(time.thread_time)
         outputs = self._call(inputs)
         self.ran_s += watch.lap()
+        self.worked_s += effort.lap()
         for name, output in outputs.items():
             if output.dtype.kind == "f" and not np.isfinite(output).all():
                 raise EngineError(

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-import numpy as np
-
 from engines.bundle import find_bundles, open_bundle
 from engines.errors import BadInput, UnderstudyError
 from engines.images import Frame, Size
@@ -69,7 +67,7 @@ class Act:
                     seen,
                     read_controls,
                     self.prepared,
-                    lambda: np.nan_to_num(gauges.latency_ms(50)) / 1000,
+                    lambda: gauges.typical_latency_s,
                     lambda: self.is_awake,
                 ),
                 faults,

@@ -11,6 +11,7 @@ from engines.errors import Unavailable
 from live.bench import TURN_S, WARM_S, _InTurns
 from live.doors import Doors
 from live.flash import BITS, bench_latency, coded, decoded
+from live.gauges import Gauges, Spent
 from live.overlay import engine_line
 from live.pacing import Tick
 from live.soak import bench_soak
@@ -82,3 +83,25 @@ def test_what_recording_costs_is_the_difference_between_turns() -> None:
     turns.recorder.recorded = turns.recorder.dropped = 0
     assert turns.figures()["recording_costs_share"] == pytest.approx(1 / 6, abs=0.01)
     assert len(recorder.pictures) == pytest.approx(4 * TURN_S * 50, rel=0.01)
+
+
+def test_the_typical_latency_is_the_median_and_is_measured_anew_as_pictures_are_made() -> None:
+    gauges = Gauges()
+    assert gauges.typical_latency_s == 0
+    for latency_s in (0.02, 0.04, 0.2):
+        gauges.shown(1.0, 1.0 + latency_s, Spent(), 0.0, 0.0)
+    assert gauges.typical_latency_s == pytest.approx(0.04)
+    for _ in range(40):
+        gauges.shown(1.0, 1.2, Spent(), 0.0, 0.0)
+        gauges.pictures += 1
+    assert gauges.typical_latency_s == pytest.approx(0.2)
+
+
+def test_overhead_is_told_by_the_clock_and_by_the_work_of_all_three_threads() -> None:
+    gauges = Gauges()
+    gauges.shown(1.0, 1.05, Spent(conditioning_s=0.004, finish_s=0.002, worked_s=0.003), loop_s=0.002, worked_s=0.001)
+    assert list(gauges.overheads_s) == [pytest.approx(0.008)]
+    assert list(gauges.overheads_worked_s) == [pytest.approx(0.004)]
+    gauges.clear()
+    assert not gauges.overheads_s
+    assert not gauges.overheads_worked_s
