@@ -14,6 +14,7 @@ from engines.devices import Device, cameras, displays, udp_port
 from engines.errors import UnderstudyError
 from engines.machine import cores, cpu_flags, cpu_model, gpus, version_of
 from engines.requirements import requirements
+from engines.urgency import is_allowed
 
 OSC_IN, OSC_OUT = 7400, 7401
 PYTHON = (3, 11)
@@ -49,6 +50,7 @@ def examine(deep: bool = False) -> list[Finding]:
         _python,
         _packages,
         _processor,
+        _priority,
         _backends,
         _graphics,
         _pose_model_run if deep else _pose_model,
@@ -103,6 +105,13 @@ def _processor() -> list[Finding]:
     told = f"{cpu_model()}, {cores()} cores, {' '.join(flags) or 'no vector units known'}"
     slow = platform.machine().lower() in ("x86_64", "amd64") and sys.platform == "linux" and "avx2" not in flags
     return [Finding("processor", told, not slow, "without AVX2 expect a few frames a second" if slow else "")]
+
+
+def _priority() -> list[Finding]:
+    ok = is_allowed()
+    told = "real time, for the display" if ok else "ordinary"
+    do = "" if ok or not sys.platform.startswith("linux") else "docs/installation.md, 1: allow real-time priority"
+    return [Finding("priority", told, ok or not do, do)]
 
 
 def _backends() -> list[Finding]:

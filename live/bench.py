@@ -11,6 +11,7 @@ from typing import Any
 from engines.errors import Unavailable
 from engines.images import Frame
 from engines.measuring import measured_header, percentiles, table, write_json
+from engines.urgency import is_allowed
 from live.config import LiveOptions
 from live.gauges import Gauges
 from live.loop import play
@@ -147,6 +148,7 @@ def _figures(show: Show, start: _Start) -> dict[str, Any]:
         "engine": show.repertoire.act.said,
         "source": show.said(),
         "display_driver": show.window.driver if show.window else "none",
+        "display_priority": "real time" if is_allowed() else "ordinary",
         "canvas": list(show.repertoire.act.canvas),
         "seconds": lasted_s,
         "generated_fps": made / lasted_s,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from engines.errors import Unavailable
 from engines.images import Frame
+from engines.urgency import DISPLAY, hurrying
 from live.composing import Composer, Voice
 from live.control.parameters import Controls
 from live.gauges import Gauges, Stopwatch
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 def play(show: "Show", now: Clock = time.perf_counter) -> None:
     """The main thread: one picture a tick, whatever the others do, until `show.stop` or the end."""
+    with hurrying(DISPLAY):
+        _play(show, now)
+
+
+def _play(show: "Show", now: Clock) -> None:
     end_s = now() + show.options.seconds if show.options.seconds else float("inf")
     last, effort = _Last(now()), Stopwatch(time.thread_time)
     for tick in Ticks(show.options.rate_hz, now):

@@ -22,6 +22,7 @@ from websockets.sync.client import connect
 from engines.errors import Unavailable
 from engines.images import Frame
 from engines.measuring import measured_header, percentiles, table, write_json
+from engines.urgency import is_allowed
 from live.config import LiveOptions
 from live.control.echo import value_of
 from live.control.encoding import message
@@ -185,6 +186,7 @@ def _figures(show: Show, witness: _Witness) -> dict[str, Any]:
         "display_missing_flooded_share": lost_flooded,
         "receiving_cpu_share": _share_of_core([each for each in witness.cpu_s if flood[0] <= each[0] < flood[1]]),
         "display_driver": show.window.driver if show.window else "none",
+        "display_priority": "real time" if is_allowed() else "ordinary",
         "panic_ms": percentiles(_ms_until_black(witness.black_s, at_s) for at_s in told["panics_s"]),
         "panic_frames": max(_frames_until_black(witness.shown, at_s) for at_s in told["panics_s"]),
         "panics": len(told["panics_s"]),

@@ -71,6 +71,7 @@ class Act:
                     lambda: self.is_awake,
                 ),
                 faults,
+                hurries=True,
             ),
             Stage(f"engine of {self.name}", self._drawing, faults),
         )

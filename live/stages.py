@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from engines.errors import BadInput, ConfigError, Unavailable, UnderstudyError
+from engines.urgency import hurry
 
 log = logging.getLogger(__name__)
 
@@ -76,11 +77,14 @@ class Faults:
 
 
 class Stage:
-    """A thread that opens a part, steps it, and opens it again when it fails, each time waiting a little longer."""
+    """A thread that opens a part, steps it, and opens it again when it fails, each time waiting a little longer.
 
-    def __init__(self, name: str, opened: Callable[[], Part], faults: Faults) -> None:
+    One that `hurries` works only briefly, between others that fill the cores: see `engines.urgency`.
+    """
+
+    def __init__(self, name: str, opened: Callable[[], Part], faults: Faults, hurries: bool = False) -> None:
         self.name = name
-        self._opened, self._faults = opened, faults
+        self._opened, self._faults, self._hurries = opened, faults, hurries
         self.is_over = False
         self._halt = threading.Event()
         self._thread = self._made()
@@ -113,6 +117,8 @@ class Stage:
 
     def _run(self, halt: threading.Event) -> None:
         wait_s = FIRST_WAIT_S
+        if self._hurries:
+            hurry()
         while not halt.is_set():
             good_steps = self._attempt(halt)
             if self.is_over or halt.is_set():

@@ -81,8 +81,8 @@ class Console:
     def start(self, stack: ExitStack, faults: Faults, performers: Callable[[], Sequence[str]], tells: "_Tells") -> None:
         """Open everything that the options ask for; `stack` closes it in the end."""
 
-        def begin(name: str, opened: Callable[[], Part]) -> None:
-            stack.callback(Stage(name, opened, faults).start().close)
+        def begin(name: str, opened: Callable[[], Part], hurries: bool = False) -> None:
+            stack.callback(Stage(name, opened, faults, hurries).start().close)
 
         stack.callback(self.shelf.flush)
         begin("presets", lambda: self.shelf)
@@ -92,7 +92,7 @@ class Console:
             return
         out = self.out
         stack.callback(out.close)
-        begin("OSC", self._open_receiver)
+        begin("OSC", self._open_receiver, hurries=True)
         begin("echo", lambda: Echo(self.desk, out))
         telemetry = tells(out)
         begin("telemetry", lambda: telemetry)
