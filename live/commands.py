@@ -224,9 +224,7 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--stir", type=share, help="noise on what is fed back (default: the bundle's)")
     one.add_argument("--silent", action="store_true", help="without the film's sound")
     one.add_argument("--backend", default="auto")
-    one.add_argument(
-        "--precision", default="f32", help="of the generator: what is fed back hundreds of times has no bits to lose"
-    )
+    one.add_argument("--precision", default="auto", help="of the generator: auto is f32, as it was proved")
 
     one = command(commands, "replay", replay, "perform a logged show again, picture for picture, without its camera")
     one.add_argument("log", type=Path, metavar="SHOW.jsonl")

@@ -49,7 +49,7 @@ class Wish:
 
 
 def continue_film(
-    bundle: Path, source: Path, out: Path, wish: Wish, backend: str = "auto", precision: str = "f32"
+    bundle: Path, source: Path, out: Path, wish: Wish, backend: str = "auto", precision: str = "auto"
 ) -> Path:
     """Go on with the film `source` into the movie `out`, and say what was made.
 

@@ -38,7 +38,7 @@ def evaluate_film(
             f"{bundle}: looks at {manifest.conditioning!r}; pairs of kind 'next' measure a film that goes on"
         )
     frames = [covering(held.frame(i), manifest.size) for i in range(len(held))]
-    engine = open_engine(opened, "auto", "f32")
+    engine = open_engine(opened)
 
     def step(picture: Frame, before: Frame) -> Frame:
         fed = {port.name: before if port.name == "before" else picture for port in manifest.inputs}

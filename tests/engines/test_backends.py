@@ -180,6 +180,12 @@ def test_auto_leaves_out_an_int8_graph_that_is_too_far_from_its_reference() -> N
     assert open_engine(far, precision="int8", threads=1).precision == "int8"  # who asks, gets
 
 
+def test_what_feeds_on_its_own_pictures_plays_in_the_arithmetic_it_was_proved_in() -> None:
+    dreaming = image_bundle(conditioning="previous")
+    assert open_engine(dreaming, "openvino").precision == "f32"
+    assert open_engine(dreaming, "onnxruntime").precision == "f32"
+
+
 def test_the_precision_asked_for_is_the_one_opened() -> None:
     engine = open_engine(_with_int8_graph(), precision="f32", threads=1)
     assert engine.precision == "f32"
