@@ -10,7 +10,7 @@ import torch
 import understudy
 from engines.backends import open_engine
 from engines.bundle import Bundle, open_bundle
-from engines.color import gray, luminance
+from engines.color import LINEAR, colored, gray, luminance
 from engines.errors import ConfigError
 from engines.images import resized
 from engines.performer import Performer
@@ -28,7 +28,7 @@ from training.export import export
 from training.film import write_film
 from training.loop import train
 from training.methods import method
-from training.methods.colorize import Colorize
+from training.methods.colorize import GAINS, PIVOT, Colorize, strengthened
 from training.pairs.gray import build_gray
 from training.pairs.store import open_pairs
 
@@ -113,9 +113,21 @@ def test_a_pale_net_is_made_nearly_as_colorful_as_real_pictures(pairs: Path) -> 
 
     batch = examples.plain([int(i) for i in examples.validation])
     shown = picture_tensor(batch.conditioning, torch.device("cpu"))
-    gain = learner._gain(Pale(), examples)
-    assert 1.3 <= gain <= 1.6
-    assert learner._gain(_Wrong(), examples) == 1.0  # nothing is gained by more of a wrong color
+    gain, power = learner._strength(Pale(), examples)
+    stronger = strengthened(0.6 * torch.from_numpy(batch.color), gain, power).numpy()
+    lights = [LINEAR[seen[..., 0]] for seen in batch.conditioning]
+    made = [colorfulness(colored(light, color * 110 + 128)) for light, color in zip(lights, stronger, strict=True)]
+    assert 0.8 <= np.mean(made) / np.mean([colorfulness(real) for real in batch.real]) <= 1.0
+    assert learner._strength(_Wrong(), examples)[0] == min(GAINS)  # nothing is gained by more of a wrong color
+
+
+def test_color_is_strengthened_along_its_hue_and_the_vivid_most() -> None:
+    color = torch.tensor([[0.03, 0.04], [0.12, 0.09], [0.0, 0.3]])
+    made = strengthened(color, 1.2, 1.3)
+    assert torch.allclose(torch.atan2(*made.T), torch.atan2(*color.T), atol=1e-4)
+    gains = made.norm(dim=1) / color.norm(dim=1)
+    assert gains.tolist() == pytest.approx([1.2 * (d / PIVOT) ** 0.3 for d in (0.05, 0.15, 0.3)], rel=1e-2)
+    assert bool(torch.isfinite(strengthened(torch.zeros(1, 2), 2.0, 1.5)).all())
 
 
 class _Wrong(torch.nn.Module):

@@ -6,8 +6,10 @@ error, as colorful as real ones. L1 alone turns gray and brown where a hue is un
 the class rebalancing of Zhang et al., section 2.2).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -30,10 +32,14 @@ from training.updates import falling, updated
 
 # Color weighs twice as much as luminance for the discriminator: in -1..1 it hardly leaves the middle.
 COLOR_SEEN = 2.0
-GAINS = tuple(round(1 + k / 20, 2) for k in range(17))
+GAINS = tuple(round(0.8 + k / 10, 2) for k in range(15))
+POWERS = (1.0, 1.15, 1.3, 1.5)
+"""Above 1 the vivid gains most, and what is unsure, thus pale, is left paler: as colorful for less error."""
+PIVOT = 0.15
+"""The color, in units of the generator, that a power alone leaves as it is: about what one gives where it is sure."""
 NEARLY = 0.85
 """Of the colorfulness of real pictures: more would be paid for in error."""
-CALIBRATED_ON = 24
+CALIBRATED_ON, CALIBRATED_SIZE = 48, (96, 96)
 
 
 class Colorize:
@@ -88,7 +94,7 @@ class Colorize:
         batches = (indices[k : k + schedule.batch] for k in range(0, len(indices), schedule.batch))
         seen = (examples.plain_conditioning(some) for some in batches if len(some) > 1)
         reestimate_norms(copy, (picture_tensor(pictures, self.device) for pictures in seen))
-        return Vivid(copy, self._gain(copy, examples)).eval()
+        return Vivid(copy, *self._strength(copy, examples)).eval()
 
     @torch.no_grad()
     def picture(self, generator: nn.Module, batch: ColorBatch) -> Tensor:
@@ -137,32 +143,37 @@ class Colorize:
         )
 
     @torch.no_grad()
-    def _gain(self, network: nn.Module, examples: GrayExamples) -> float:
-        """The least gain that makes held-out pictures nearly as colorful as real ones, while one mean color errs more.
+    def _strength(self, network: nn.Module, examples: GrayExamples) -> tuple[float, float]:
+        """Gain and power with the least error that make held-out pictures nearly as colorful as real ones.
 
-        What is learned is the mean of what could be, and a mean is paler than any of them.
+        What is learned is the mean of what could be, and a mean is paler than any of them (so Zhang et al. 2016 take
+        an annealed mean, section 2.3). As long as one mean color would err more; where that is not to be had, the most
+        colorful of those that do not err more.
         """
         indices = examples.spread(examples.validation if len(examples.validation) else examples.train, CALIBRATED_ON)
         batch, mean = examples.plain(indices), examples.mean_color()
-        made = [self._made(network, seen) for seen in batch.conditioning]
-        lights = [LINEAR[seen[..., 0]] for seen in batch.conditioning]
-        real = [figures(truth, truth) for truth in batch.real]
-        wanted = NEARLY * averaged(real)["colorfulness"]
-        floor = [
-            figures(colored(light, evenly(mean, truth)), truth) for light, truth in zip(lights, batch.real, strict=True)
-        ]
-        most, best = averaged(floor)["error"], GAINS[0]
-        for gain in GAINS:
-            shown = [
-                colored(light, _levels(color * np.float32(gain))) for light, color in zip(lights, made, strict=True)
-            ]
-            own = averaged([figures(picture, truth) for picture, truth in zip(shown, batch.real, strict=True)])
-            if own["error"] > most and gain > GAINS[0]:
-                break
-            best = gain
-            if own["colorfulness"] >= wanted:
-                break
-        return best
+        made = [_small(self._made(network, seen)) for seen in batch.conditioning]
+        lights = [LINEAR[_small(seen[..., 0])] for seen in batch.conditioning]
+        truths = [_small(truth) for truth in batch.real]
+
+        def error_and_colorfulness(colors: Sequence[NDArray[np.float32]]) -> tuple[float, float]:
+            shown = [colored(light, color) for light, color in zip(lights, colors, strict=True)]
+            own = averaged([figures(picture, truth) for picture, truth in zip(shown, truths, strict=True)])
+            return own["error"], own["colorfulness"]
+
+        wanted = NEARLY * averaged([figures(truth, truth) for truth in truths])["colorfulness"]
+        most, _ = error_and_colorfulness([evenly(mean, truth) for truth in truths])
+        found = []
+        for power in POWERS:
+            for gain in GAINS:
+                shown = [_levels(strengthened(torch.from_numpy(color), gain, power).numpy()) for color in made]
+                error, colorful = error_and_colorfulness(shown)
+                lacks = max(0.0, wanted - colorful)
+                found.append((1, error, lacks, gain, power) if error > most else (0, lacks, error, gain, power))
+                if error > most or not lacks:
+                    break
+        *_, gain, power = min(found)
+        return gain, power
 
     def _made(self, network: nn.Module, seen: NDArray[np.uint8]) -> NDArray[np.float32]:
         raw = network(picture_tensor(seen[None], self.device))[0].float()
@@ -210,14 +221,24 @@ class Colorize:
 
 
 class Vivid(nn.Module):
-    """A generator whose colors are made stronger by a constant."""
+    """A generator whose colors (B, 2, H, W) are made stronger, all alike or the vivid ones most."""
 
-    def __init__(self, generator: nn.Module, gain: float) -> None:
+    def __init__(self, generator: nn.Module, gain: float, power: float = 1.0) -> None:
         super().__init__()
-        self.generator, self.gain = generator, gain
+        self.generator, self.gain, self.power = generator, gain, power
 
     def forward(self, seen: Tensor) -> Tensor:
-        return torch.as_tensor(self.generator(seen) * self.gain)
+        return strengthened(self.generator(seen).permute(0, 2, 3, 1), self.gain, self.power).permute(0, 3, 1, 2)
+
+
+def strengthened(color: Tensor, gain: float, power: float) -> Tensor:
+    """(..., 2): the hue kept, the distance from gray d to gain * PIVOT * (d / PIVOT) ** power."""
+    distance = (color.square().sum(dim=-1, keepdim=True) + 1e-8).sqrt()
+    return color * (gain * (distance / PIVOT) ** (power - 1))
+
+
+def _small(picture: NDArray[Any]) -> NDArray[Any]:
+    return cv2.resize(picture, CALIBRATED_SIZE, interpolation=cv2.INTER_AREA)
 
 
 def _levels(color: NDArray[np.float32]) -> NDArray[np.float32]:
