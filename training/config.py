@@ -31,6 +31,12 @@ class GeneratorConfig(Section):
     )
     width: int = Field(default=40, ge=4, le=256, description="channels of the widest-resolution level")
     blocks: int = Field(default=2, ge=1, le=16, description="light: blocks at the coarsest level; resnet: all of them")
+    memory: int = Field(
+        default=0,
+        ge=0,
+        le=512,
+        description="flowing: numbers that a film is remembered by; they keep it going",
+    )
     downs: int = Field(default=8, ge=2, le=10, description="unet: halvings; 8 as published at 256, 9 at 512")
     dropout: bool = Field(default=False, description="unet: half of the inner decoder is dropped, as published")
     norm: Literal["batch", "instance"] = Field(
@@ -137,6 +143,12 @@ class NextFrameConfig(Section):
     long_rollouts: int = Field(default=2, ge=0, le=100, description="long ones, of which one is from the last frame")
     long_steps: int = Field(default=100, ge=1, le=5000)
     own_share: Share = Field(default=0.5, description="share of examples that begin with its own pictures")
+    rehearsals: int = Field(
+        default=4000,
+        ge=1,
+        le=1000000,
+        description="steps that generator.memory learns before the first picture",
+    )
     unroll: int = Field(default=8, ge=1, le=32, description="most steps that it is fed its own picture in training")
     unrolled_at: float = Field(default=0.8, gt=0, le=1, description="share of the run at which it is unrolled most")
     noise: float = Field(default=0.04, ge=0, le=0.5, description="noise on what it looks at, of the range of levels")

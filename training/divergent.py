@@ -6,6 +6,8 @@ Frames shortly before a shot ends lead nowhere, so none is matched with them (vi
 Schoedl et al. 2000, section 3.3).
 """
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import torch
@@ -18,6 +20,8 @@ from training.devices import picture_array, picture_tensor
 from training.film_examples import FilmExamples
 
 GLANCE = (32, 24)
+Like = Callable[[NDArray[np.uint8]], NDArray[np.int64]]
+"""Of (N, 2, H, W, 3), each a picture and the one before it (first), the frames of the film to go on from."""
 
 
 @torch.no_grad()
@@ -68,8 +72,13 @@ class Divergent(nn.Module):
         before, picture = self.pictures[i].cpu().numpy()
         return before, picture, int(self.places[i])
 
-    def refill(self, generator: nn.Module, examples: FilmExamples, cycle: int, device: torch.device) -> float:
-        """Roll `generator` out anew; returns how far its pictures are from the film, in levels."""
+    def refill(
+        self, generator: nn.Module, examples: FilmExamples, cycle: int, device: torch.device, like: Like | None = None
+    ) -> float:
+        """Roll `generator` out anew; returns how far its pictures are from the film, in levels.
+
+        `like` says which frames they should go on from; else it is those they look most like.
+        """
         config, seed = examples.config.next_frame, examples.config.seed
         rng = np.random.default_rng([seed, 2, cycle])
         matches, stride = Matches(examples), examples.stride
@@ -87,7 +96,7 @@ class Divergent(nn.Module):
         pairs = np.concatenate(held)[: len(self.places)]
         found, levels = matches.of(pairs[:, 1])
         self.pictures.copy_(torch.from_numpy(pairs))
-        self.places.copy_(torch.from_numpy(found))
+        self.places.copy_(torch.from_numpy(found if like is None else like(pairs)))
         self.cycle.fill_(cycle)
         return levels
 

@@ -52,11 +52,12 @@ def config(**more: object) -> TrainingConfig:
         "wide": 64,
         "device": "cpu",
         "precision": "f32",
-        "generator": {"kind": "flowing", "width": 8, "blocks": 1},
+        "generator": {"kind": "flowing", "width": 8, "blocks": 1, "memory": 6},
         "discriminator": {"width": 4, "crops": 4, "crop_share": 0.5, "start_step": 2, "ramp_steps": 2},
         "losses": {"l1": 5, "edges": 2.5, "adversarial": 0.1},
         "next_frame": {
             "cycles": 2,
+            "rehearsals": 20,
             "rollouts": 3,
             "rollout_steps": 4,
             "long_rollouts": 1,

@@ -7,7 +7,6 @@ three pictures in a row; and its motion energy is held to the film's, place by p
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from torch.profiler import record_function as part
 from engines.film.liveness import APART, liveness, watched
 from training import metrics
 from training.averaging import averaged_copy, follow
+from training.beginnings import Begun, begun, noisy
 from training.config import TrainingConfig
 from training.cuts import crop_side
 from training.devices import autocast, picture_array, picture_tensor, placed
@@ -29,6 +29,7 @@ from training.losses import FORMS, cut_out, feature_distance, lightly_changed
 from training.methods import Seen
 from training.networks import discriminator, generator
 from training.networks.flowing import Flowing
+from training.rehearsal import RATE, Rehearsal
 from training.sharing import rank, with_shared_norms
 from training.standing import Measured
 from training.updates import adam, falling, updated
@@ -42,20 +43,6 @@ MOST_GRADIENT = 1.0
 """Unrolled, a gradient goes through the generator up to eight times, and may grow each time."""
 
 
-@dataclass(frozen=True)
-class _Begun:
-    """Two pictures to begin with, and what of the film should come: `following` (B, K, 3, H, W) after `origin`.
-
-    `origin` is `start` itself, or the frame of the film that `start`, a picture of its own, is like.
-    """
-
-    before: Tensor
-    start: Tensor
-    origin: Tensor
-    following: Tensor
-    known: Tensor
-
-
 class NextFrame:
     output = "image"
 
@@ -65,6 +52,9 @@ class NextFrame:
         if examples is not None and isinstance(self._generator, Flowing):
             mean = examples.frames[examples.train].mean(axis=0) / 127.5 - 1
             self._generator.begin_at(torch.from_numpy(mean).float().permute(2, 0, 1))
+        memory = self._generator.memory if isinstance(self._generator, Flowing) else None
+        if examples is not None and memory is not None:
+            memory.remember(examples.frames[examples.train])
         self._average = averaged_copy(self._generator)
         self._discriminator = discriminator(config.discriminator, seen=3 * IN_A_ROW)
         self._form = FORMS[config.losses.form]
@@ -79,6 +69,12 @@ class NextFrame:
         self.optimizers: Mapping[str, torch.optim.Optimizer] = {
             "generator": adam(self._generator, schedule.learning_rate, rates)
         }
+        self._rehearsal: Rehearsal | None = None
+        if memory is not None:
+            self._rehearsal = Rehearsal(memory, examples, device)
+            self.networks = {**self.networks, "walks": self._rehearsal.walkers}
+            # A rate of its own: the generator's optimizer never sees a gradient of the memory.
+            self.optimizers = {**self.optimizers, "memory": self._rehearsal.optimizer}
         if self._discriminator is not None:
             with_shared_norms(placed(self._discriminator, device))
             self.networks = {**self.networks, "discriminator": self._discriminator}
@@ -90,17 +86,25 @@ class NextFrame:
     def step(self, batch: FilmBatch, step: int, progress: float) -> dict[str, Tensor]:
         self._generator.train()
         self._set_learning_rates(progress)
-        said = self._begin_cycle(progress)
+        config, said = self.config.next_frame, {}
+        if self._rehearsal is not None and self._examples is not None:
+            with part("rehearsing"):
+                said["memory"] = self._rehearsal.rehearsed(step, config.rehearsals)
+        said |= self._begin_cycle(progress)
         rng = np.random.default_rng([self.config.seed, 3, step, rank()])
-        begun = self._begun(batch, rng)
+        start = begun(batch, self._own, self._examples, config.own_share, rng, self.device)
+        if self._rehearsal is not None:
+            start = self._rehearsal.eased(start)
         with part("generator"):
-            pictures = self._unrolled(self._noisy(begun.before, 0.5), self._noisy(begun.start), self._steps(progress))
+            pictures = self._unrolled(
+                noisy(start.before, config, 0.5), noisy(start.start, config), self._steps(progress)
+            )
         with part("reconstruction"):
-            losses = self._reconstruction(begun, pictures)
+            losses = self._reconstruction(start, pictures)
         judged: dict[str, Tensor] = {}
         if self._discriminator is not None and step >= self.config.discriminator.start_step:
             real = self._clips(batch)
-            fake = torch.cat([begun.before, begun.start, *pictures][-IN_A_ROW:], dim=1)
+            fake = torch.cat([start.before, start.start, *pictures][-IN_A_ROW:], dim=1)
             views = [cut_out(one, torch.from_numpy(batch.crops), crop_side(self.config)) for one in (real, fake)]
             judged = self._taught(self._discriminator, views[0], views[1].detach(), step)
             with part("fooling"):
@@ -191,43 +195,13 @@ class NextFrame:
         if self._examples is None or cycle == 0 or cycle == int(self._own.cycle):
             return {}
         with part("rolling out"):
-            away = self._own.refill(self._average, self._examples, cycle, self.device)
+            like = None if self._rehearsal is None else self._rehearsal.like
+            away = self._own.refill(self._average, self._examples, cycle, self.device, like)
         return {"astray": torch.tensor(away)}
-
-    def _begun(self, batch: FilmBatch, rng: np.random.Generator) -> "_Begun":
-        """The batch, where some examples begin with the generator's own pictures instead."""
-        before, start, origin = batch.before.copy(), batch.conditioning.copy(), batch.conditioning.copy()
-        following, known = batch.following.copy(), batch.known.copy()
-        for b in range(len(start)):
-            if not len(self._own) or rng.random() >= self.config.next_frame.own_share:
-                continue
-            assert self._examples is not None
-            before[b], start[b], place = self._own.drawn(rng)
-            after, is_known = self._examples.following(np.array([place]), following.shape[1])
-            origin[b], following[b], known[b] = self._examples.frames[place], after[0], is_known[0]
-        shape = following.shape
-        return _Begun(
-            self._pictures(before),
-            self._pictures(start),
-            self._pictures(origin),
-            self._pictures(following.reshape(-1, *shape[2:])).unflatten(0, shape[:2]),
-            torch.from_numpy(known).to(self.device),
-        )
 
     def _steps(self, progress: float) -> int:
         config = self.config.next_frame
         return min(config.unroll, 1 + int(config.unroll * progress / config.unrolled_at))
-
-    def _noisy(self, pictures: Tensor, share: float = 1.0) -> Tensor:
-        """With noise as `engines.film.stirring` makes it, of any strength up to the config's."""
-        most = share * self.config.next_frame.noise
-        if not most:
-            return pictures
-        count, _, height, width = pictures.shape
-        spots = torch.randn(count, 3, max(2, height // 16), max(2, width // 16))
-        coarse = functional.interpolate(spots, size=(height, width), mode="bilinear")
-        noise = (coarse + 0.5 * torch.randn(count, 3, height, width)) * torch.rand(count, 1, 1, 1) * most
-        return (pictures + noise.to(self.device)).clamp(-1, 1)
 
     def _unrolled(self, before: Tensor, picture: Tensor, steps: int) -> list[Tensor]:
         found = []
@@ -240,7 +214,7 @@ class NextFrame:
 
     # What it is told -------------------------------------------------------------------------------------------------
 
-    def _reconstruction(self, begun: "_Begun", pictures: list[Tensor]) -> dict[str, Tensor]:
+    def _reconstruction(self, begun: Begun, pictures: list[Tensor]) -> dict[str, Tensor]:
         weights = self.config.losses
         l1, motion, edges, last, real_last = [], [], [], begun.start, begun.origin
         for k, picture in enumerate(pictures):
@@ -298,7 +272,8 @@ class NextFrame:
 
     def _set_learning_rates(self, progress: float) -> None:
         schedule = self.config.schedule
-        rates = {"generator": schedule.learning_rate, "discriminator": self.config.discriminator.learning_rate}
+        judge = self.config.discriminator
+        rates = {"generator": schedule.learning_rate, "discriminator": judge.learning_rate, "memory": RATE}
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = rates[name] * falling(progress, schedule)

@@ -40,7 +40,7 @@ def generator(
         case "flowing":
             from training.networks.flowing import Flowing
 
-            return Flowing(channels_in, config.width, config.blocks, shape)
+            return Flowing(channels_in, config.width, config.blocks, shape, config.memory)
 
 
 def discriminator(config: "DiscriminatorConfig", conditioned_channels: int = 3, seen: int = 3) -> nn.Module | None:

@@ -2,7 +2,9 @@
 
 Its head gives a flow, a gate and a paint: next = picture moved by the flow where the gate is shut, paint where it is
 open. That is a flow plus a residual (gate x (paint - moved)) that cannot leave -1..1, so feeding a picture back a
-thousand times cannot blow it up. There is no normalization at all: BatchNorm's statistics are those of real frames, and
+thousand times cannot blow it up. What it paints on is what its memory says the film looks like next (networks.memory):
+that keeps a film going which the rest of the net, that sees a neighborhood of each pixel, only gives its detail. There
+is no normalization at all: BatchNorm's statistics are those of real frames, and
 a net fed its own pictures with them turned black; what is trained here is what the bundle runs (as EDSR left them out,
 Lim et al. 2017, section 3.1). Residual branches begin at nothing instead (SkipInit, De and Smith 2020).
 """
@@ -15,26 +17,35 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.networks.memory import Memory
+
 FACTOR = 4
 REACH = 1 / 16
 """The farthest a step may move anything, in widths of the picture."""
 CALM = 5
 SHUT = -2.0
-"""The gate's bias at the beginning: mostly the moved picture, an eighth of paint, so that both learn at once."""
+"""The gate's bias at the beginning: mostly the moved picture, an eighth of paint, so that both learn at once. With a
+memory there is something to paint from the beginning on, and the gate begins half open."""
+MOST = 0.97
+"""Farther from gray what is painted on cannot be: there would be nothing left to paint."""
 
 
 class Flowing(nn.Module):
     """Pictures (B, channels_in, H, W) in -1..1, the newest last, to the one after; H and W are multiples of 16.
 
     What it paints is told as the difference to `home` (1, 3, h, w), learned with the rest: the picture that a place has
-    when nothing happens there, so that what stands still in a film stays what it is.
+    when nothing happens there, so that what stands still in a film stays what it is. With `memory` numbers, which needs
+    `shape` (H, W) and two pictures, what the film is like next is added to that.
     """
 
-    def __init__(self, channels_in: int, width: int, blocks: int, shape: tuple[int, int] = (1, 1)) -> None:
+    def __init__(
+        self, channels_in: int, width: int, blocks: int, shape: tuple[int, int] = (1, 1), memory: int = 0
+    ) -> None:
         super().__init__()
         self.home = nn.Parameter(torch.zeros(1, 3, *shape))
+        self.memory = Memory(memory, shape) if memory else None
         one, two, four = width, 2 * width, 4 * width
-        self.stem = nn.Sequential(_convolution(channels_in * FACTOR**2, one), _Branch(one))
+        self.stem = nn.Sequential(_convolution((channels_in + (3 if memory else 0)) * FACTOR**2, one), _Branch(one))
         self.down_8 = nn.Sequential(_convolution(one, two, stride=2), _Branch(two))
         self.down_16 = nn.Sequential(_convolution(two, four, stride=2), *(_Branch(four) for _ in range(blocks)))
         self.up_8 = _convolution(four, two)
@@ -43,21 +54,37 @@ class Flowing(nn.Module):
         self.body_4 = _Branch(one)
         self.flow = _small(nn.Conv2d(one, 2, 3, 1, 1))
         self.gate_and_paint = nn.Conv2d(one, 4 * FACTOR**2, 3, 1, 1)
-        _start(self.gate_and_paint)
+        _start(self.gate_and_paint, 0.0 if memory else SHUT)
 
     def forward(self, x: Tensor) -> Tensor:
-        quarter = self.stem(functional.pixel_unshuffle(x, FACTOR))
+        base, known = self._base(x)
+        seen = x if self.memory is None else torch.cat([x, base], dim=1)
+        quarter = self.stem(functional.pixel_unshuffle(seen, FACTOR))
         eighth = self.down_8(quarter)
         up = self.body_8(_doubled(self.up_8(self.down_16(eighth))) + eighth)
         up = self.body_4(_doubled(self.up_4(up)) + quarter)
         moved = moved_by(x[:, -3:], torch.tanh(self.flow(up)))
         raw = functional.pixel_shuffle(without_grid(self.gate_and_paint(up)), FACTOR)
-        return moved + torch.sigmoid(raw[:, 3:]) * (torch.tanh(raw[:, :3] + self._home(x)) - moved)
+        painted = torch.tanh(raw[:, :3])
+        # tanh(a + b) of tanh(a) and tanh(b).
+        return moved + known * torch.sigmoid(raw[:, 3:]) * ((painted + base) / (1 + painted * base) - moved)
 
     @torch.no_grad()
     def begin_at(self, picture: Tensor) -> None:
         """`picture` (3, H, W) in -1..1, such as the mean of a film, is what `home` begins with."""
         self.home.copy_(torch.atanh(picture.clamp(-0.95, 0.95))[None])
+
+    def _base(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
+        """What is painted on, (B or 1, 3, H, W), and how far it may be (B, 1, H, W)."""
+        home = torch.tanh(self._home(x)).clamp(-MOST, MOST)
+        if self.memory is None:
+            return home, 1.0
+        # In full precision: a code is the sum of ten thousands of values.
+        with torch.autocast(x.device.type, enabled=False):
+            codes = self.memory.codes(x[:, :3]), self.memory.codes(x[:, 3:])
+            # What comes next is learned on walks in codes alone, and not bent to what this one picture wants.
+            after = self.memory.after(*codes).detach()
+            return (home + self.memory.pictured(after)).clamp(-MOST, MOST), self.memory.known(x[:, 3:])
 
     def _home(self, x: Tensor) -> Tensor:
         size = (int(x.shape[2]), int(x.shape[3]))
@@ -125,12 +152,12 @@ def _small(convolution: nn.Conv2d) -> nn.Conv2d:
     return convolution
 
 
-def _start(head: nn.Conv2d) -> None:
+def _start(head: nn.Conv2d, shut: float) -> None:
     """Alike for the pixels of one block, or they begin as a checkerboard (ICNR, Aitken et al. 2017)."""
     with torch.no_grad():
         head.weight.copy_(head.weight[:: FACTOR**2].repeat_interleave(FACTOR**2, dim=0) * 0.1)
         head.bias.zero_()  # type: ignore[union-attr]
-        head.bias[3 * FACTOR**2 :] = SHUT  # type: ignore[index]
+        head.bias[3 * FACTOR**2 :] = shut  # type: ignore[index]
 
 
 def _doubled(x: Tensor) -> Tensor:
