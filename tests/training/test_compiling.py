@@ -96,7 +96,7 @@ def _frames(*channels: int) -> list[np.ndarray]:
 
 REFINER, FLOWING = (
     GeneratorConfig(kind="refiner", width=8, blocks=1),
-    GeneratorConfig(kind="flowing", width=8, blocks=1),
+    GeneratorConfig(kind="flowing", width=8, blocks=1, memory=4),
 )
 SINGLE = np.ones(1, np.float32)
 # How a network stands between its ports, what those are fed, and the ports it gives.
