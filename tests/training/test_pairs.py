@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -14,12 +15,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from engines.errors import BadInput, PairsError, VideoError
 from engines.pose.skeleton import drawn_skeleton
 from engines.take.clip import open_clip
 from engines.take.tracking import Track, joined
-from tests.fakes_take import Film, FilmTracker
+from tests.fakes_take import Film, FilmTracker, Found
 from tests.footage import footage
 from training.pairs import PairSet, build_pairs, open_pairs
 from training.pairs.building import TrackJob, track_chunks
@@ -40,14 +42,16 @@ def pairs(video: Path, tmp_path_factory: pytest.TempPathFactory) -> PairSet:
     return _built(video, tmp_path_factory.mktemp("pairs") / "one")
 
 
-def _built(video: Path, out: Path, workers: int = 1, film: Film = FILM, **options: object) -> PairSet:
+def _built(
+    video: Path, out: Path, workers: int = 1, film: Film = FILM, tracker: FilmTracker | None = None, **options: object
+) -> PairSet:
     return build_pairs(
         [video],
         out,
         size=options.pop("size", 96),  # type: ignore[arg-type]
         workers=workers,
         progress=lambda *_: None,
-        tracker=FilmTracker(film),
+        tracker=tracker or FilmTracker(film),
         **options,  # type: ignore[arg-type]
     )
 
@@ -116,6 +120,34 @@ def test_landmarks_lie_on_the_figure_in_the_square(pairs: PairSet) -> None:
         assert np.abs(pairs.frame(i)[y, x].astype(int) - (235, 200, 30)).max() < 40
 
 
+@dataclass(frozen=True)
+class Trembling(FilmTracker):
+    """Finds every landmark a little beside where it is, elsewhere each time."""
+
+    def track(self, frame: NDArray[np.uint8], time_s: float) -> Found:
+        seen = super().track(frame, time_s)
+        assert seen.landmarks is not None
+        noise = np.random.default_rng(round(time_s * 1000)).normal(0, 1.0, (33, 2)) / np.array(self.film.size[::-1])
+        return Found(seen.landmarks + np.pad(noise, ((0, 0), (0, 2))).astype(np.float32), seen.mask)
+
+
+def test_a_trembling_tracker_makes_pairs_that_tremble_less(video: Path, pairs: PairSet, tmp_path: Path) -> None:
+    built = _built(video, tmp_path / "p", tracker=Trembling(FILM))
+    raw, truth = Trembling(FILM), {row.frame: i for i, row in enumerate(pairs.rows)}
+    side = built.rows[0].crop[2] if built.rows[0].crop else 1.0
+    kept = [(i, truth[row.frame]) for i, row in enumerate(built.rows) if row.frame in truth]
+    still = [11, 12, 23, 24]  # on the trunk there is nothing that hides them
+    off = [built.landmarks[i][still, :2] - pairs.landmarks[j][still, :2] for i, j in kept]
+    blank = np.zeros((1, 1, 3), np.uint8)
+    noise = [
+        (raw.track(blank, built.rows[i].time_s).landmarks - FILM.landmarks(built.rows[i].time_s))[still, :2]  # type: ignore[operator]
+        * np.array(FILM.size[::-1])
+        / side
+        for i, _ in kept
+    ]
+    assert np.abs(np.diff(off, axis=0)).mean() < 0.6 * np.abs(np.diff(noise, axis=0)).mean()
+
+
 def test_the_dancers_proportions_travel_with_the_pairs(pairs: PairSet) -> None:
     assert pairs.header.proportions is not None
     assert open_pairs(pairs.folder).header == pairs.header
@@ -163,7 +195,7 @@ def test_other_crops_keep_the_dancer_whole(video: Path, tmp_path: Path, crop: st
 
 _SCRIPT = """
 from pathlib import Path
-from tests.fakes_take import Film, FilmTracker
+from tests.fakes_take import Film, FilmTracker, Found
 from training.pairs import build_pairs
 if __name__ == "__main__":
     film = Film(sway=3)

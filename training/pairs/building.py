@@ -39,6 +39,7 @@ from engines.take.take import (
 from engines.take.tracking import PoseTracker, Track, joined, tracked
 from training.pairs.aligned import write_aligned
 from training.pairs.claims import WORK, claim, finished
+from training.pairs.holding import held_landmarks
 from training.pairs.report import shown_progress, summary, write_report
 from training.pairs.splits import Splits, novelty, read_splits
 from training.pairs.store import PairSet, PairsHeader, PairsWriter, Row, Shot, write_pictures
@@ -149,7 +150,8 @@ class _Building:
             raise
         shots = self._written(takes, writer)
         rows = [row for row, _ in shots.pairs]
-        landmarks = np.array([found for _, found in shots.pairs], np.float32)
+        found = np.array([found for _, found in shots.pairs], np.float32)
+        landmarks = held_landmarks(self.out, rows, found, fps, self.crew, self.workers)
         novel = self._novelty(rows, landmarks)
         drops: Counter[str] = sum((take.drops for take in takes), Counter())
         whole = header.model_copy(
@@ -160,8 +162,8 @@ class _Building:
                 "warnings": tuple(_warnings(rows, shots.shots, drops, takes)),
             }
         )
-        for row, found in shots.pairs:
-            writer.add(row, found)
+        for row, held in zip(rows, landmarks, strict=True):
+            writer.add(row, held)
         return writer.finish(whole, novel)
 
     def _tracks(self) -> list[Track]:
