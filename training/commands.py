@@ -279,7 +279,7 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--film", type=Path, help="aligned, unpaired: also how it flickers on this film")
 
     one = command(commands, "compare", compare, "train several configs for equal minutes and print one table")
-    one.add_argument("configs", nargs="+", metavar="FILE.toml[+KEY=VALUE...]")
+    one.add_argument("configs", nargs="+", metavar="FILE.toml[+KEY=VALUE...]", help="'atlas': nothing trained at all")
     one.add_argument("--pairs", type=Path, required=True)
     budget = one.add_mutually_exclusive_group()
     budget.add_argument("--minutes", type=float, default=8)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engines.bundle import open_bundle
+from engines.bundle import open_bundle, write_bundle
 from engines.errors import BadInput
 from engines.measuring import measured_header, shown, table, write_json
 from engines.progress import silent
@@ -14,10 +14,12 @@ from training.checkpoints import SAID, checkpoints
 from training.config import TrainingConfig, named_config
 from training.evaluation import Found, evaluate
 from training.export import export
+from training.instant_bench import held_out_bundle
 from training.loop import train
 from training.pairs.store import open_pairs
 from training.runs import run_facts
 
+ATLAS = "atlas"
 # A run that has this share of its minutes is not taken up again: it would learn for less than a step.
 DONE = 0.998
 
@@ -62,7 +64,8 @@ def compare(
 
     Without `minutes` each makes its own `schedule.steps`: where other programs want the cores too, minutes are not
     equal work, and steps that were measured in quiet can be.
-    A config is a file, or a file with overrides behind it: `dance.toml+losses.l1=10+schedule.batch=8`. A row's folder
+    A config is a file, or a file with overrides behind it: `dance.toml+losses.l1=10+schedule.batch=8`; `atlas` instead
+    of one is the performer that is only cut from the learned part, at the size of the first config. A row's folder
     OUT/NAME holds run, bundle, evaluation.json and evaluation.html. Stopped at any point and called again, it goes on:
     finished rows are kept, a half-trained one is trained for what it lacks. The table is written after each row.
     Bundles are evaluated in float32 on the test split (`limit` and `found` as in `evaluate`), so that methods are
@@ -78,7 +81,11 @@ def compare(
     for entry in entries:
         place = out / entry.name
         if not (place / "evaluation.json").is_file():
-            _trained(entry, folder_of_pairs, place / "run", minutes, progress, found)
+            if entry.name == ATLAS:
+                _write_atlas(place / "bundle", folder_of_pairs, entry.config.size)
+            else:
+                _trained(entry, folder_of_pairs, place / "run", minutes, progress, found)
+                export(place / "run", place / "bundle", int8=False, progress=progress)
             _evaluated(place, folder_of_pairs, limit, progress, found)
         rows.append(_row(entry.name, place))
         _write_table(out, header, rows, minutes, folder_of_pairs)
@@ -89,12 +96,14 @@ def compare(
 
 
 def _entries(configs: Sequence[Path | str]) -> list[Entry]:
-    entries = [Entry(*named_config(str(given))) for given in configs]
+    entries = [Entry(*named_config(str(given))) for given in configs if str(given) != ATLAS]
     names = [entry.name for entry in entries]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise BadInput(f"{twice} is compared with itself; name each config once, or one file with different overrides")
-    return entries
+    if not entries:
+        raise BadInput(f"'{ATLAS}' alone is no comparison; name a config beside it")
+    return [Entry(ATLAS, entries[0].config), *entries] if ATLAS in map(str, configs) else entries
 
 
 def _claim(place: Path, entry: Entry, pairs: Path, minutes: float | None) -> None:
@@ -129,8 +138,12 @@ def _budget(minutes: float | None) -> str:
     return "their own steps" if minutes is None else f"{minutes:g} minutes"
 
 
+def _write_atlas(bundle: Path, pairs: Path, size: int) -> None:
+    cut = held_out_bundle(open_pairs(pairs), size=size)
+    write_bundle(bundle, cut.manifest, cut.files)
+
+
 def _evaluated(place: Path, pairs: Path, limit: int | None, progress: bool, found: Found | None) -> None:
-    export(place / "run", place / "bundle", int8=False, progress=progress)
     evaluate(
         open_bundle(place / "bundle"),
         pairs,

@@ -20,7 +20,7 @@ from training.datasets import Examples
 from training.devices import picture_tensor
 from training.networks.light import FACTOR
 from training.networks.refiner import CHANNELS_IN, REACH, Refiner
-from training.pairs.store import Shot
+from training.pairs.store import PairSet, Shot
 from training.ports import Inputs, Outputs, PortedRefiner, Recurrent, longhand, ported
 from training.tallies import are_neighbors
 
@@ -194,16 +194,17 @@ def _plate(examples: Examples) -> tuple[Frame | None, tuple[int, int]]:
     if not examples.figure:
         return None, (0, 0)
     shots = [examples.pairs.shot(int(i)) for i in examples.train]
-    return scaled_plate(examples, max({shot.id: shot for shot in shots}.values(), key=shots.count))
+    main = max({shot.id: shot for shot in shots}.values(), key=shots.count)
+    return scaled_plate(examples.pairs, main, examples.config.size)
 
 
-def scaled_plate(examples: Examples, shot: Shot) -> tuple[Frame, tuple[int, int]]:
+def scaled_plate(pairs: PairSet, shot: Shot, size: int) -> tuple[Frame, tuple[int, int]]:
     """The whole plate at training scale; within the square it is, to the pixel, the room that was trained over."""
-    size = examples.config.size
-    whole, square = examples.pairs.plate(shot), examples.plate(shot)
+    whole, behind = pairs.plate(shot), pairs.plate_square(shot)
     assert whole is not None
-    assert square is not None
-    scale = size / examples.pairs.header.size[0]
+    assert behind is not None
+    square = resized(behind, (size, size))
+    scale = size / pairs.header.size[0]
     y, x = (round(corner * scale) for corner in shot.plate_at)
     height, width = max(round(whole.shape[0] * scale), y + size), max(round(whole.shape[1] * scale), x + size)
     plate = resized(whole, (height, width)).copy()

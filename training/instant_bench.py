@@ -21,6 +21,7 @@ from engines.performer import Performer
 from engines.progress import bar
 from engines.scene import Scene
 from training.evaluation import evaluate
+from training.forms import scaled_plate
 from training.pairs import build_pairs
 from training.pairs.store import PairSet, open_pairs
 from training.posing import pairs_atlas
@@ -70,11 +71,11 @@ def bench_instant(
     return figures
 
 
-def held_out_bundle(pairs: PairSet, keys: int = KEYS) -> Bundle:
-    """An atlas bundle, in memory, of the training split of one shot of `pairs`."""
-    atlas, learned = pairs_atlas(pairs, keys=keys)
-    plate, shot = pairs.plate(pairs.main_shot), pairs.main_shot
-    room = None if plate is None else Room(plate, shot.plate_at)
+def held_out_bundle(pairs: PairSet, keys: int = KEYS, size: int | None = None) -> Bundle:
+    """An atlas bundle, in memory, of the training split of one shot of `pairs`, at (size, size) or as large as they."""
+    atlas, learned = pairs_atlas(pairs, size, keys)
+    shot = pairs.main_shot
+    room = None if shot.plate is None else Room(*scaled_plate(pairs, shot, atlas.size))
     body = pairs.header.proportions or proportions(pairs.landmarks[learned])
     return made_bundle(*bundled(atlas, name="held_out", room=room, proportions=body, fps=pairs.header.fps))
 

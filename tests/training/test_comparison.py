@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engines.bundle import open_bundle
 from engines.errors import BadInput
 from tests.fakes_training import written_pairs
 from training.checkpoints import checkpoints
@@ -122,3 +123,16 @@ def test_a_config_is_not_compared_with_itself(pairs: Path, config: Path, tmp_pat
     with pytest.raises(BadInput, match="tiny is compared with itself"):
         _compared(pairs, [config, config], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_untrained_performer_is_a_row_of_its_own(pairs: Path, config: Path, tmp_path: Path) -> None:
+    rows = _compared(pairs, [config, Path("atlas")], tmp_path / "out")
+    assert [row["name"] for row in rows] == ["atlas", "tiny"]
+    assert rows[0]["steps"] == 0
+    assert rows[0]["l1_figure"] > 0
+    assert open_bundle(tmp_path / "out" / "atlas" / "bundle").manifest.size == (32, 32)
+
+
+def test_the_untrained_performer_alone_is_no_comparison(pairs: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="name a config beside it"):
+        _compared(pairs, ["atlas"], tmp_path / "out")
