@@ -83,7 +83,9 @@ class LossesConfig(Section):
     )
     matte: Weight = Field(default=1, description="the matte follows the person mask weakly, or the true matte")
     far_matte: Weight = Field(default=10, description="price of matte far from the person")
-    painting: Weight = Field(default=0.3, description="refiner: price of painting where the posed figure has a pixel")
+    painting: Weight = Field(default=0.3, description="refiner: price of painting where the posed figure is right")
+    moving: Weight = Field(default=0, description="refiner: price of moving the posed figure's pixels")
+    outline: Weight = Field(default=0, description="refiner: price of another outline than the posed figure's")
 
 
 class StyleConfig(Section):
@@ -131,6 +133,9 @@ class AugmentationConfig(Section):
         default=0, description="share of examples in poses made of the limbs of several frames; needs a plate"
     )
     recombined_poses: int = Field(default=400, ge=1, le=20000, description="how many of them are made, once")
+    keys_barred: Share = Field(
+        default=0, description="refiner: share of the keys that an example's figure may not be drawn from"
+    )
     line_width: tuple[float, float] = (0.7, 1.4)
 
 

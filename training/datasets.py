@@ -181,10 +181,19 @@ class Examples:
         """What came before these pairs; None where the generator does not look at its last picture."""
         return self._led([tuple(self.conditioning(before) for before in self._before(int(i))) for i in indices])
 
-    def conditioning(self, landmarks: Landmarks, width: float = 1.0, pair: int | None = None) -> Frame:
-        """The skeleton; before the posed figure for a refiner, drawn from keys far from the pair it is compared to."""
+    def conditioning(
+        self, landmarks: Landmarks, width: float = 1.0, pair: int | None = None, seed: int | None = None
+    ) -> Frame:
+        """The skeleton; before the posed figure for a refiner, drawn from keys far from the pair it is compared to.
+
+        With a `seed` some keys are barred at random.
+        """
         drawn = drawn_skeleton(landmarks, (self.config.size, self.config.size), self.style, width)
-        return drawn if self.posed is None else np.concatenate([drawn, self.posed.posed(landmarks, pair)], axis=2)
+        if self.posed is None:
+            return drawn
+        barred = self.config.augmentation.keys_barred
+        lot = None if seed is None or not barred else np.random.default_rng(seed).random(self.posed.count) < barred
+        return np.concatenate([drawn, self.posed.posed(landmarks, pair, lot)], axis=2)
 
     def spread(self, indices: NDArray[np.int64], count: int) -> list[int]:
         return spread(indices, count)
@@ -283,12 +292,13 @@ class Examples:
         fed = dropped_limbs(fed_landmarks(example.landmarks, config, rng), config.limb_drop, rng)
         weight = loss_weights(example.landmarks, example.mask, self.config.losses)
         shaken = None
+        lot = int(rng.integers(1 << 31)) if config.keys_barred else None
         if self.config.losses.consistency:
-            shaken = self.conditioning(trembling(fed, config.jitter, rng), width, example.pair)
+            shaken = self.conditioning(trembling(fed, config.jitter, rng), width, example.pair, lot)
         moved = [landmarks if change is None else moved_landmarks(landmarks, change) for landmarks in before]
         earlier = tuple(self.conditioning(fed_landmarks(one, config, rng), width) for one in moved)
         weight = weight if care is None else weight * care
-        seen = self.conditioning(fed, width, example.pair)
+        seen = self.conditioning(fed, width, example.pair, lot)
         made = Made(example, seen, weight, _NONE, shaken, earlier)
         return square_of(made, config.cut, rng) if config.cut else made
 

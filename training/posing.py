@@ -55,11 +55,23 @@ class PosedFigures:
         self._frames = np.array([pairs.rows[i].frame for i in of_pairs])
         self._poser, self._turn = Poser(self.atlas), threading.Lock()
 
-    def posed(self, landmarks: Landmarks, i: int | None = None) -> NDArray[np.uint8]:
-        """(S, S, 4) straight RGBA in the pose of `landmarks`; from keys `APART` frames from pair `i`, if it is one."""
+    @property
+    def count(self) -> int:
+        """Keys of the atlas."""
+        return len(self.atlas.keys)
+
+    def posed(
+        self, landmarks: Landmarks, i: int | None = None, without: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.uint8]:
+        """(S, S, 4) straight RGBA in the pose of `landmarks`; from keys `APART` frames from pair `i`, if it is one.
+
+        `without` (count,) bars more keys: on stage a limb keeps a key that another fits better than.
+        """
         near = None
         if i is not None and self._pairs.rows[i].shot == self._shot:
             near = np.abs(self._frames - self._pairs.rows[i].frame) < APART
+        if without is not None:
+            near = without if near is None or (near | without).all() else near | without
         with self._turn:
             self._poser.reset()
             return self._poser.posed(landmarks, near)

@@ -14,13 +14,13 @@ from engines.performer import Performer
 from engines.scene import Scene
 from tests.fakes_training import swinging, written_pairs
 from tests.training.test_loop import _config
-from training.config import GeneratorConfig, TrainingConfig
+from training.config import AugmentationConfig, GeneratorConfig, TrainingConfig
 from training.datasets import Examples
 from training.devices import picture_array, picture_tensor
 from training.examples import open_examples
 from training.export import export
 from training.loop import train
-from training.losses import painted_share
+from training.losses import painted_share, rightness
 from training.networks import generator
 from training.networks.refiner import REACH, Refiner, fetched
 from training.pairs.store import PairSet
@@ -98,13 +98,40 @@ def test_nothing_is_moved_farther_than_its_reach() -> None:
 
 
 def test_painting_costs_only_where_the_posed_figure_has_a_pixel() -> None:
-    conditioning = -torch.ones(1, 7, 4, 4)
-    conditioning[:, 6, :2] = 1
-    gate = torch.ones(1, 1, 4, 4)
-    gate[..., 2:, :] = 0
-    assert float(painted_share(gate, conditioning)) == 0
-    gate[..., 0, :] = 0
-    assert float(painted_share(gate, conditioning)) == pytest.approx(0.5)
+    conditioning, real = -torch.ones(1, 7, SIZE, SIZE), -torch.ones(1, 3, SIZE, SIZE)
+    conditioning[:, 6, : SIZE // 2] = 1
+    gate = torch.ones(1, 1, SIZE, SIZE)
+    gate[..., SIZE // 2 :, :] = 0
+    assert float(painted_share(gate, conditioning, real)) == 0
+    gate[..., : SIZE // 4, :] = 0
+    assert float(painted_share(gate, conditioning, real)) == pytest.approx(0.5, abs=0.01)
+
+
+def test_painting_costs_nothing_where_the_posed_figure_is_wrong() -> None:
+    conditioning, real = torch.ones(1, 7, SIZE, SIZE), torch.ones(1, 3, SIZE, SIZE)
+    real[..., : SIZE // 2] = -1
+    gate = torch.zeros(1, 1, SIZE, SIZE)
+    gate[..., SIZE // 2 :] = 1
+    assert float(painted_share(gate, conditioning, real)) < 0.02
+    assert float(painted_share(1 - gate, conditioning, real)) == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_figure_of_the_right_cloth_is_right_thread_or_no_thread() -> None:
+    conditioning, real = torch.zeros(1, 7, SIZE, SIZE), torch.zeros(1, 3, SIZE, SIZE)
+    conditioning[:, 6] = 1
+    conditioning[:, 3:6, ::2] = 0.8
+    real[:, :, 1::2] = 0.8
+    assert float(rightness(conditioning, real).min()) > 0.9
+
+
+def test_keys_are_barred_at_random_and_alike_for_the_same_seed(pairs: PairSet) -> None:
+    config = small(augmentation=AugmentationConfig(keys_barred=0.5))
+    examples = Examples(pairs, config)
+    drawn = [examples.conditioning(pairs.landmarks[9], pair=9, seed=seed) for seed in (1, 1, 2, 3, 4)]
+    assert np.array_equal(drawn[0], drawn[1])
+    assert len({figure.tobytes() for figure in drawn}) > 1
+    plain = Examples(pairs, small()).conditioning(pairs.landmarks[9], pair=9)
+    assert np.array_equal(examples.conditioning(pairs.landmarks[9], pair=9), plain)
 
 
 def test_a_frame_is_drawn_from_keys_that_are_not_near_it(pairs: PairSet) -> None:

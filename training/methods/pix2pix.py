@@ -30,7 +30,9 @@ from training.losses import (
     gradient_penalty,
     lightly_changed,
     matte_gap,
+    moved_share,
     painted_share,
+    redrawn_share,
     temporal_l1,
     weighted_l1,
 )
@@ -177,13 +179,22 @@ class Pix2Pix:
         if self.figure and batch.figure is None:
             losses["matte"] = self._matte(raw[:, 3:4], batch)
         if raw.shape[1] > 4:
-            losses["painting"] = weights.painting * painted_share(raw[:, 4:], self._pictures(batch.conditioning))
+            losses |= self._prices(raw, self._pictures(batch.conditioning), real)
         if weights.temporal:
             losses["temporal"] = weights.temporal * temporal_l1(shown, real, weight)
         if batch.shaken is not None:
             shaken = self._shown(self._generated(self._pictures(batch.shaken), previous), batch)
             losses["consistency"] = weights.consistency * weighted_l1(shaken, shown.detach(), weight)
         return losses
+
+    def _prices(self, raw: Tensor, conditioning: Tensor, real: Tensor) -> dict[str, Tensor]:
+        """What a refiner pays for each thing that it changes of the posed figure."""
+        prices = self.config.losses
+        return {
+            "painting": prices.painting * painted_share(raw[:, 4:5], conditioning, real),
+            "moving": prices.moving * moved_share(raw[:, 5:], conditioning),
+            "outline": prices.outline * redrawn_share(raw[:, 3:4], conditioning),
+        }
 
     def _true_figure(self, raw: Tensor, figure: NDArray[np.uint8], weight: Tensor) -> dict[str, Tensor]:
         """Color premultiplied by the matte, and the matte itself, against the rendered truth."""

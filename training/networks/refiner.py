@@ -30,7 +30,10 @@ class Repairs(NamedTuple):
 
 
 class Refiner(nn.Module):
-    """(B, 7, H, W) to the repaired figure (B, 5, H, W): color, matte, and the gate, for a loss to put a price on."""
+    """(B, 7, H, W) to the repaired figure (B, 6, H, W): color, matte, and what a loss may put a price on.
+
+    That is the gate, and how far each pixel was fetched from, in shares of `REACH`.
+    """
 
     def __init__(self, width: int, blocks: int) -> None:
         super().__init__()
@@ -44,7 +47,9 @@ class Refiner(nn.Module):
         repairs = self.repairs(x)
         moved = fetched(x[:, 3:6], repairs.displacement)
         color = repairs.paint + repairs.gate * (moved - repairs.paint)
-        return torch.cat([color, repairs.matte, repairs.gate], dim=1)
+        far = torch.linalg.vector_norm(repairs.displacement, dim=1, keepdim=True) / (REACH * x.shape[-1])
+        far = functional.interpolate(far, x.shape[2:], mode="nearest")
+        return torch.cat([color, repairs.matte, repairs.gate, far], dim=1)
 
     def repairs(self, x: Tensor) -> Repairs:
         """What is to be done to the posed figure of `x`: the ports of its bundle."""
