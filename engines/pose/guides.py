@@ -8,10 +8,9 @@ rendered ribs coincide.
 
 Points are (33, 3) in frame heights: x to the right, y down, z away from the camera (`landmarks.in_heights`); any
 other unit works as well, since every length here is in torso lengths. Depth is what trackers get wrong most, so it is
-halved (`DEPTH`) before it moves a guide, and the z of what comes back is in that halved depth too.
+halved (`axes.DEPTH`) before it moves a guide, and the z of what comes back is in that halved depth too.
 """
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Literal, NamedTuple
@@ -20,34 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
+from engines.pose.axes import Body, Points, direction, norm
 from engines.pose.landmarks import COUNT, Joint
 
-Points = NDArray[np.float32]
 Vector = tuple[float, float, float]
 Hue = Annotated[float, Field(ge=0, le=360)]
-
-DEPTH = 0.5
-# A size is one number and must not breathe: with half of the depth it varied by -8 to +41 % (5th and 95th percentile)
-# over a real clip of one dancer, with a quarter by -8 to +4 %.
-_SIZE_DEPTH = np.array([1, 1, 0.5])
-FAR = 20.0  # heights: where coordinates end, so that a tracker's nonsense stays drawable
-
-# Torso lengths of a bone of an ordinary body, a little generous, so that an upright torso is its own measure and a
-# bow or a crouch, which shortens it in the picture, is measured by the legs.
-_ORDINARY = (
-    (Joint.LEFT_HIP, Joint.LEFT_KNEE, 0.92),
-    (Joint.RIGHT_HIP, Joint.RIGHT_KNEE, 0.92),
-    (Joint.LEFT_KNEE, Joint.LEFT_ANKLE, 0.92),
-    (Joint.RIGHT_KNEE, Joint.RIGHT_ANKLE, 0.92),
-    (Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER, 0.85),
-)
-_FEET = [Joint.LEFT_HEEL, Joint.RIGHT_HEEL, Joint.LEFT_FOOT_INDEX, Joint.RIGHT_FOOT_INDEX]
-_BONE_FROM = [start for start, _, _ in _ORDINARY]
-_BONE_TO = [end for _, end, _ in _ORDINARY]
-_BONE_LENGTH = np.array([length for _, _, length in _ORDINARY])
-_LEFT_SIDE, _RIGHT_SIDE = [Joint.LEFT_SHOULDER, Joint.LEFT_HIP], [Joint.RIGHT_SHOULDER, Joint.RIGHT_HIP]
-_SHOULDERS, _HIPS = [Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER], [Joint.LEFT_HIP, Joint.RIGHT_HIP]
-_HEAD = [Joint.NOSE, Joint.LEFT_EAR, Joint.RIGHT_EAR]
 
 
 def _joint(value: object) -> object:
@@ -177,32 +153,6 @@ class Stroke(NamedTuple):
     hue: float
 
 
-@dataclass(frozen=True)
-class Body:
-    """What guides need to know of a pose, measured once: clean points with halved depth, unit, axes, floor.
-
-    `points` (33, 3); `unit` one torso length; `axes[frame]` (3, 3) with the unit vectors x, y, z as rows; `floor` the
-    y of the lower foot.
-    """
-
-    points: NDArray[np.float64]
-    unit: float
-    axes: dict[str, NDArray[np.float64]]
-    floor: float
-
-    @classmethod
-    def of(cls, points: Points) -> "Body":
-        """Measured on (33, 3) points; landmarks that are not finite count as lying in the middle of the hips."""
-        clean = _clean(points)
-        pelvis = (clean[Joint.LEFT_HIP] + clean[Joint.RIGHT_HIP]) / 2
-        neck = (clean[Joint.LEFT_SHOULDER] + clean[Joint.RIGHT_SHOULDER]) / 2
-        unit = _unit(clean * _SIZE_DEPTH)
-        torso = _torso_axes(clean, neck, pelvis, unit)
-        axes = {"torso": torso, "head": _head_axes(clean, neck, torso, unit), "picture": np.eye(3)}
-        feet = clean[_FEET, 1][np.isfinite(np.asarray(points)[_FEET, 1])]
-        return cls(clean, unit, axes, float(feet.max()) if len(feet) else float(pelvis[1]) + 1.9 * unit)
-
-
 def fan_ribs(fan: Fan, points: Points, body: Body | None = None) -> NDArray[np.float64]:
     """The ribs of a fan on a pose: (ribs, samples, 3), in the unit of `points` (frame heights), z in halved depth.
 
@@ -221,15 +171,15 @@ def fan_ribs(fan: Fan, points: Points, body: Body | None = None) -> NDArray[np.f
     if fan.above_floor:
         trailing[1] = min(trailing[1], body.floor)
     to_tip, to_trailing = path[-1] - apex, trailing - apex
-    down = _direction(to_trailing, body.axes["torso"][1], body.unit)
-    ahead = _direction(to_tip, down, body.unit)
+    down = direction(to_trailing, body.axes["torso"][1], body.unit)
+    ahead = direction(to_tip, down, body.unit)
     outward = body.axes["torso"][0] * (1 if fan.side == "left" else -1)
     opening = float(np.degrees(np.arccos(np.clip(ahead @ down, -1, 1))))
     pull = _smoothstep((opening - fan.folded) / max(fan.opened - fan.folded, 1e-6))
     middle = (1 - pull) * (ahead + down) / 2 + pull * outward
     directions = shares.quadratic @ np.stack([ahead, middle, down])
     directions /= np.maximum(np.sqrt((directions * directions).sum(axis=1, keepdims=True)), 1e-6)
-    first, last = _norm(to_tip), _norm(to_trailing)
+    first, last = norm(to_tip), norm(to_trailing)
     lengths = shares.quadratic @ np.array([first, 2 * fan.radius * body.unit - (first + last) / 2, last])
     ends = directions * (lengths * shares.hem)[:, None]
     # The first rib is bent like the arm; its neighbors follow it less and less.
@@ -290,7 +240,7 @@ def _leading_path(fan: Fan, body: Body, apex: NDArray[np.float64]) -> NDArray[np
     places = [anchor.place(body) for anchor in fan.leading]
     hand = places[-1]
     # Over two anchors, because the hand's own landmarks are too noisy to aim a rod with.
-    aim = _direction(hand - (places[max(0, len(places) - 3)] if len(places) > 1 else apex), hand - apex, body.unit)
+    aim = direction(hand - (places[max(0, len(places) - 3)] if len(places) > 1 else apex), hand - apex, body.unit)
     rod = fan.rod * body.unit
     if fan.keep_side:
         outward = body.axes["torso"][0] * (1 if fan.side == "left" else -1)
@@ -306,78 +256,6 @@ def _resampled(path: NDArray[np.float64], samples: int) -> NDArray[np.float64]:
     at = np.searchsorted(reached[1:-1], wanted, side="right")
     share = (wanted - reached[at]) / (reached[at + 1] - reached[at])
     return path[at] + share[:, None] * steps[at]
-
-
-def _clean(points: Points) -> NDArray[np.float64]:
-    clean = np.array(points, np.float64)
-    bad = ~np.isfinite(clean).all(axis=1)
-    if bad.any():
-        hips = clean[[Joint.LEFT_HIP, Joint.RIGHT_HIP]]
-        hips = hips[np.isfinite(hips).all(axis=1)]
-        clean[bad] = hips.mean(axis=0) if len(hips) else 0
-    np.clip(clean, -FAR, FAR, out=clean)
-    clean[:, 2] *= DEPTH
-    return clean
-
-
-def body_unit(points: Points) -> float:
-    """One torso length of the body behind (33, 3) points, also when the torso itself is foreshortened by a bow."""
-    return Body.of(points).unit
-
-
-def _unit(points: NDArray[np.float64]) -> float:
-    shoulders, hips = points[_SHOULDERS].mean(axis=0), points[_HIPS].mean(axis=0)
-    torso = float(np.linalg.norm(shoulders - hips))
-    bones = np.linalg.norm(points[_BONE_FROM] - points[_BONE_TO], axis=1) / _BONE_LENGTH
-    return max(torso, float(bones.max()), 1e-4)
-
-
-def _torso_axes(
-    points: NDArray[np.float64], neck: NDArray[np.float64], pelvis: NDArray[np.float64], unit: float
-) -> NDArray[np.float64]:
-    down = _direction(pelvis - neck, np.array([0.0, 1.0, 0.0]), unit)
-    across = (points[_LEFT_SIDE] - points[_RIGHT_SIDE]).sum(axis=0)
-    across -= down * (across @ down)
-    spare = np.array([1.0, 0.0, 0.0]) - down * down[0]
-    left = _normalized(across, spare if spare @ spare > 1e-4 else np.array([0.0, 0.0, 1.0]))
-    return np.stack([left, down, _cross(left, down)])
-
-
-def _head_axes(
-    points: NDArray[np.float64], neck: NDArray[np.float64], torso: NDArray[np.float64], unit: float
-) -> NDArray[np.float64]:
-    """Roll in the picture only: neck to face, and half of what the ears say when both are seen apart (6 px of
-    landmark noise tipped a crest over when all three angles were taken from the face)."""
-    up = _direction((points[_HEAD].mean(axis=0) - neck) * [1, 1, 0], -torso[1] * [1, 1, 0], unit / 2)
-    ears = (points[Joint.LEFT_EAR] - points[Joint.RIGHT_EAR])[:2] / unit
-    above = np.array([ears[1], -ears[0], 0.0])
-    above *= np.sign(above @ up) * min(1.0, 2 * _norm(ears))
-    down = -_normalized(up * 1.0 + above, up)
-    down[2] = 0
-    down = _normalized(down, np.array([0.0, 1.0, 0.0]))
-    return np.array([[down[1], -down[0], 0.0], down, [0.0, 0.0, 1.0]])
-
-
-def _direction(vector: NDArray[np.float64], spare: NDArray[np.float64], unit: float) -> NDArray[np.float64]:
-    """The unit vector of `vector`, leaning to `spare` as it gets shorter than a quarter of a torso."""
-    short = max(0.0, 0.25 * unit - _norm(vector))
-    return _normalized(vector + spare * short, spare)
-
-
-def _normalized(vector: NDArray[np.float64], spare: NDArray[np.float64]) -> NDArray[np.float64]:
-    length = _norm(vector)
-    if length > 1e-9:
-        return vector / length
-    length = _norm(spare)
-    return spare / length if length > 1e-9 else np.array([0.0, 1.0, 0.0])
-
-
-def _norm(vector: NDArray[np.float64]) -> float:
-    return math.sqrt(float(vector @ vector))
-
-
-def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.array([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
 
 
 def _smoothstep(x: float) -> float:

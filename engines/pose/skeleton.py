@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from engines.images import Frame, Size
-from engines.pose.guides import Body, Guide, Hue, JointName, Stroke, guide_lines
+from engines.pose.axes import Body
+from engines.pose.guides import Guide, Hue, JointName, Stroke, guide_lines
 from engines.pose.landmarks import Joint, Landmarks, in_heights
 from engines.pose.stance import STANDING
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pydantic import TypeAdapter, ValidationError
 
-from engines.pose.guides import Anchor, Arc, Fan, Guide, Line, body_unit, fan_ribs, guide_lines
+from engines.pose.axes import body_unit
+from engines.pose.guides import Anchor, Arc, Fan, Guide, Line, fan_ribs, guide_lines
 from engines.pose.landmarks import SWAPPED_SIDES, Joint
 from engines.pose.skeleton import DEFAULT_STYLE, drawn_skeleton, style_hash
 from tests.fakes_pose import Body, Camera, Stance, points_of, seen

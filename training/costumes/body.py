@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.pose.guides import Body
+from engines.pose.axes import Body
 from engines.pose.landmarks import Joint, Landmarks, in_heights
 from training.costumes.mesh import Frame3, Points, unit
 
