@@ -6,7 +6,7 @@ not check what it reads back (measured: 4,000 flipped bytes in a cached blob ope
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -41,6 +41,8 @@ class OpenVinoEngine:
         try:
             model = _core().read_model(graph)
             _check_tensors(model, label)
+            if precision == "bf16":
+                _keep_first_sums_wide(model)
             compiled = _core().compile_model(model, backend.device, _settings(backend.device, precision, threads))
             self._request: Any = compiled.create_infer_request()
             # A shared tensor does not keep its array alive: self._buffers does.
@@ -148,6 +150,53 @@ def _check_tensors(model: Any, label: str) -> None:
                     f"{label}: {operation.get_friendly_name()} makes a tensor of {shape}; "
                     f"at most {TENSOR_LIMIT >> 20} Mi values are run"
                 )
+
+
+def _keep_first_sums_wide(model: Any) -> None:
+    """In bf16, have the convolutions that look at a port write float32.
+
+    OpenVINO rounds what a convolution sums up before it adds the bias. A picture is mostly -1 (black), so those sums
+    are large and the bias takes most of them away again: of eight bits few are left (the Firebird was 6 levels off,
+    with this 1; 2026-11-21, no slower). No setting changes it, and rt_info does not; but what an output of the model
+    needs is kept in float32 as far as the last convolution before it. So one value of each becomes an output that
+    nobody reads.
+    """
+    from openvino import opset8
+
+    behind: dict[str, bool] = {}  # what depends on a port, and whether on a convolution of it
+    first = []
+    for operation in model.get_ordered_ops():
+        kind, name = operation.get_type_name(), operation.get_friendly_name()
+        looked_at = [behind[source] for source in _sources(operation) if source in behind]
+        if kind == "Parameter":
+            behind[name] = False
+        elif looked_at and kind != "ShapeOf":
+            is_convolution = kind in ("Convolution", "GroupConvolution")
+            if is_convolution and not any(looked_at):
+                first.append(operation)
+            behind[name] = is_convolution or any(looked_at)
+    for convolution in first:
+        last = _with_bias(convolution, behind)
+        rank = len(last.get_output_partial_shape(0))
+        value = opset8.slice(last.output(0), [0] * rank, [1] * rank, [1] * rank)
+        model.add_results([opset8.result(value)])
+
+
+def _with_bias(convolution: Any, varying: Collection[str]) -> Any:
+    """The last operation that is computed together with a convolution: its bias, and a ReLU."""
+    last = convolution
+    while True:
+        readers = [value.get_node() for value in last.output(0).get_target_inputs()]
+        readers = [reader for reader in readers if reader.get_type_name() != "ShapeOf"]
+        if len(readers) != 1 or readers[0].get_type_name() not in ("Add", "Relu", "PRelu"):
+            return last
+        if sum(source in varying for source in _sources(readers[0])) > 1:  # an Add of two features is no bias
+            return last
+        last = readers[0]
+
+
+def _sources(operation: Any) -> list[str]:
+    return [value.get_source_output().get_node().get_friendly_name() for value in operation.inputs()]
 
 
 def _settings(device: str, precision: str, threads: int | None) -> dict[str, Any]:

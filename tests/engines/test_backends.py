@@ -107,6 +107,45 @@ def test_bf16_stays_within_three_levels_for_all_but_a_thousandth() -> None:
     assert np.quantile(np.abs(exact - short), 0.999) <= 3
 
 
+def _canceling_bundle() -> Bundle:
+    """Two convolutions; of the first, black sums up to hundreds, and the bias takes all but a little of it away."""
+    rng = np.random.default_rng(7)
+    first = np.round(rng.normal(4, 0.4, (8, 3, 3, 3)) * 32).astype(np.float32) / 32  # bf16 holds them all
+    second = rng.normal(0, 0.02, (4, 8, 3, 3)).astype(np.float32)
+    weights = {
+        **shared_weights(),
+        "two": np.float32(2),
+        "one": np.float32(1),
+        "first": first,
+        "first_bias": first.sum(axis=(1, 2, 3)) + rng.uniform(0.5, 1, 8).astype(np.float32),
+        "second": second,
+        "second_bias": np.full(4, 0.5, np.float32),
+    }
+    nodes = [
+        *head("conditioning", "share"),
+        helper.make_node("Mul", ["share", "two"], ["doubled"]),
+        helper.make_node("Sub", ["doubled", "one"], ["x"]),
+        helper.make_node("Conv", ["x", "first", "first_bias"], ["sums"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["sums"], ["features"]),
+        helper.make_node("Conv", ["features", "second", "second_bias"], ["color"], pads=[1, 1, 1, 1]),
+        *tail("color", "figure"),
+    ]
+    ports = [picture("conditioning", (SIZE, SIZE, 3))], [picture("figure", (SIZE, SIZE, 4))]
+    return made_bundle(manifest(), {"generator.onnx": model(nodes, *ports, weights)})
+
+
+def test_what_a_bias_takes_away_again_costs_bf16_no_bits() -> None:
+    if "bf16" not in backend_precisions("openvino"):
+        pytest.skip("this CPU has no bf16")
+    inputs = {"conditioning": np.zeros((SIZE, SIZE, 3), np.uint8)}
+    drawn = {}
+    for precision in ("f32", "bf16"):
+        engine = open_engine(_canceling_bundle(), "openvino", precision, threads=1)
+        drawn[precision] = engine(inputs)["figure"][2:-2, 2:-2].astype(int)
+    assert drawn["f32"].std() > 0
+    assert np.quantile(np.abs(drawn["f32"] - drawn["bf16"]), 0.999) <= 3
+
+
 @EVERY
 def test_each_call_sees_its_own_inputs(backend: str) -> None:
     engine = open_engine(figure_bundle(), backend, "f32", threads=1)

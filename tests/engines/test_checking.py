@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from engines.backends import BACKENDS, PRECISIONS, available_backends, open_engine
-from engines.bundle import Bundle, Graph, made_bundle
+from engines.bundle import Bundle, Graph, made_bundle, open_bundle
 from engines.bundle.checking import IDENTICAL_DB, built_in_scenes, check_bundle, difference, failings, note
 from engines.bundle.writing import write_bundle
 from engines.errors import BundleError
 from tests.fakes_engines import figure_bundle, figure_graph, manifest, png, recurrent_bundle, room
 
+SHIPPED = Path(__file__).parents[2] / "bundles"
 KEYS = {"backend", "precision", "available", "reason", "p999_levels", "psnr_db", "p50_ms", "agrees"}
 
 
@@ -54,6 +55,16 @@ def test_what_does_not_hold_is_one_line_that_says_whether_auto_takes_it() -> Non
     assert line.endswith("dB from the reference (35 asked); auto may take it, since the bundle does not say so: --note")
     assert others == []
     assert failings(_with_int8(seed=0), check_bundle(_with_int8(seed=0), threads=1)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "folder", sorted(path for path in SHIPPED.iterdir() if path.is_dir()), ids=lambda path: path.name
+)
+def test_a_bundle_that_is_shipped_agrees_on_everything_that_is_here(folder: Path) -> None:
+    bundle = open_bundle(folder)
+    rows = check_bundle(bundle, built_in_scenes(bundle, count=2))
+    assert failings(bundle, rows) == []
 
 
 def test_what_was_measured_is_noted_in_the_bundle_and_auto_goes_by_it(tmp_path: Path) -> None:
