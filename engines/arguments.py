@@ -4,6 +4,7 @@ Both rooms' commands use these, so nothing heavy is imported here.
 """
 
 import argparse
+import math
 from collections.abc import Callable
 
 Command = Callable[[argparse.Namespace], int]
@@ -50,6 +51,34 @@ def frames(text: str) -> tuple[int, int | None]:
     if end is not None and end <= begin:
         raise argparse.ArgumentTypeError(f"{text!r} holds no frame: TO is the frame after the last, above FROM")
     return begin, end
+
+
+def seconds(text: str) -> tuple[float, float | None]:
+    """FROM:TO as two times; without TO to the end."""
+    first, colon, last = text.partition(":")
+    try:
+        begin, end = float(first or 0), float(last) if last else None
+    except ValueError:
+        begin, end = -1.0, None
+    if not colon or not 0 <= begin < (math.inf if end is None else end):
+        raise argparse.ArgumentTypeError(f"{text!r} is no part: write FROM:TO in seconds, for example 4:14.5 or 20:")
+    return begin, end
+
+
+def moments(text: str) -> tuple[float, ...]:
+    """Seconds, with commas between them."""
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if not found or not all(0 <= moment < math.inf for moment in found):
+        raise argparse.ArgumentTypeError(f"{text!r} are no moments: write seconds, for example 10.5,19,42")
+    return found
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names, with commas between them."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def knob(text: str) -> tuple[str, float]:

@@ -6,7 +6,7 @@ Each imports what it needs when it is called: the parser of the whole command li
 import argparse
 from pathlib import Path
 
-from engines.arguments import command, frames, knob, place, share, size
+from engines.arguments import command, frames, knob, moments, names, place, seconds, share, size
 
 
 def demo(args: argparse.Namespace) -> int:
@@ -68,6 +68,9 @@ def render(args: argparse.Namespace) -> int:
         mirror=args.mirror,
         backend=args.backend,
         precision=args.precision,
+        part=args.part,
+        looks=args.look,
+        at=args.at,
         region=args.region,
         knobs=dict(args.knob),
         behind=args.behind,
@@ -185,7 +188,12 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     one = command(commands, "render", render, "perform a clip offline, every frame")
     one.add_argument("--bundle", type=Path, required=True)
     one.add_argument("--source", required=True, help="a video, a picture or a folder of them, a motion .npz, or dancer")
-    one.add_argument("--out", type=Path, required=True, metavar="OUT.mp4", help="or OUT.png, or a folder for pictures")
+    one.add_argument(
+        "--out", type=Path, required=True, metavar="OUT.mp4", help="or .gif, .png, or a folder for pictures"
+    )
+    one.add_argument("--part", type=seconds, default=(0.0, None), metavar="FROM:TO", help="of the source, in seconds")
+    one.add_argument("--look", type=names, default=(), metavar="LOOK[,LOOK]", help="as on stage; several in turn")
+    one.add_argument("--at", type=moments, default=(), metavar="S[,S]", help="these seconds, side by side in OUT.png")
     one.add_argument("--size", type=size, metavar="WxH", help="output size; the room is never stretched")
     one.add_argument("--side-by-side", action="store_true", help="source | skeleton | performer")
     one.add_argument(

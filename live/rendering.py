@@ -2,10 +2,9 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import takewhile
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,10 +17,13 @@ from engines.pose.tracker import Tracked
 from engines.progress import bar
 from engines.scene import Scene
 from live.config import LiveOptions
+from live.dressing import Dressing
 from live.look import flipped
 from live.masking import MASKED_KINDS
+from live.moments import Part, Rooms, part_of, write_moments
 from live.pipeline import POSE_KINDS, FollowsPeople, StandIn, TracksPeople
-from live.repertoire import open_stand_in
+from live.repertoire import open_stand_in, resting_of
+from live.sinks.gif import Gif
 from live.sinks.recorder import Movie, kind_of
 from live.sources import source_spec
 from live.sources.reels import Moment, Reel, open_reel
@@ -55,19 +57,6 @@ class _Step:
     tracked: Tracked
 
 
-class _Rooms:
-    """What stands behind at each time, from its start again when it is over; asked with times that only grow."""
-
-    def __init__(self, reel: Reel) -> None:
-        self._moments = _endless(reel)
-        self._at = self._next = next(self._moments)
-
-    def __call__(self, time_s: float) -> Frame:
-        while self._next.time_s <= time_s + 1e-4:  # times of two films, added up, differ by rounding
-            self._at, self._next = self._next, next(self._moments)
-        return self._at.drawn()
-
-
 def render(
     bundle: Path,
     source: str,
@@ -80,22 +69,29 @@ def render(
     mirror: bool = False,
     backend: str = "auto",
     precision: str = "auto",
-    seconds: float | None = None,
+    part: Part = (0.0, None),
+    looks: Sequence[str] = (),
+    at: Sequence[float] = (),
     region: str = "whole",
     knobs: Mapping[str, float] | None = None,
     behind: str | None = None,
     opened_tracker: Callable[[], TracksPeople] | None = None,
 ) -> Rendered:
-    """Perform every frame of `source` with `bundle` into the movie `out`, and say what was made.
+    """Perform every frame of `source` with `bundle` into the movie `out` (or a .gif), and say what was made.
 
     `size` is the movie's (height, width); the room is shown whole in it, in bars where the shapes differ, never
     stretched. `knobs` are turned from the beginning. `behind` is a film or picture that stands, again and again, in
     place of the bundle's own room. `region` keeps a performer of whole pictures to the dancer or to what is around.
-    `side_by_side`: source | skeleton | performer. What was written before Ctrl-C is a movie that plays.
+    `side_by_side`: source | skeleton | performer. `part` is that of the source in seconds; `looks` share it among
+    them; with moments `at`, in seconds of the source, `out` is one PNG of them instead. What was written before Ctrl-C
+    is a movie that plays.
     Raises `BadInput` for what cannot be read or written.
     """
-    kind_of(out)
-    if size and _is_odd(size):
+    if at and out.suffix.lower() != ".png":
+        raise BadInput(f"{out}: moments are written side by side as a picture; choose a name that ends in .png")
+    if not at and out.suffix.lower() != ".gif":
+        kind_of(out)
+    if size and _is_odd(size) and not at:
         raise BadInput(
             f"a movie of {size[1]}x{size[0]} cannot be written: both sides must be even, for example "
             f"{size[1] // 2 * 2}x{size[0] // 2 * 2}"
@@ -106,14 +102,21 @@ def render(
     options = LiveOptions(backend=backend, precision=precision)
     cv2.setNumThreads(1)
     stand_in = open_stand_in(bundle, options, threads=1, waits=True)
-    total = _total(reel, seconds)
+    begin_s, end_s = part = (part[0], part[1] if part[1] or reel.count else part[0] + DANCER_S)
+    length_s = (end_s or (reel.count or 0) / reel.fps) - begin_s
+    dressing = Dressing(looks, length_s, resting_of(stand_in)) if looks else None
+    total = round((max(at) - begin_s if at else length_s) * reel.fps)
     try:
         with bar(f"rendering {out.name}") as progress:
             turned = Scene(region=region, knobs=dict(knobs or {}))
-            rooms = _Rooms(open_reel(source_spec(behind))) if behind else None
+            rooms = Rooms(open_reel(source_spec(behind))) if behind else None
             pictures = _performed(
-                reel, stand_in, seconds, smoothing, retarget, mirror, side_by_side, turned, rooms, opened_tracker
+                reel, stand_in, part, smoothing, retarget, mirror, side_by_side, turned, rooms, dressing, opened_tracker
             )
+            if at:
+                write_moments(out, pictures, at, size)
+                print(f"{out}: {len(at)} moments")
+                return Rendered(out, len(at), 0.0)
             made = _written(out, pictures, reel.fps, size, lambda done: progress(done, total))
     finally:
         stand_in.performer.close()
@@ -131,29 +134,21 @@ def _reel(source: str) -> Reel:
     return reel
 
 
-def _total(reel: Reel, seconds: float | None) -> int:
-    if seconds is None and reel.count is not None:
-        return reel.count
-    return round((seconds or DANCER_S) * reel.fps)
-
-
 def _performed(
     reel: Reel,
     stand_in: StandIn,
-    seconds: float | None,
+    part: Part,
     smoothing: float,
     retarget: float,
     mirror: bool,
     side_by_side: bool,
     turned: Scene,
-    rooms: _Rooms | None,
+    rooms: Rooms | None,
+    dressing: Dressing | None,
     opened_tracker: Callable[[], TracksPeople] | None,
 ) -> Iterator[tuple[float, Frame]]:
     """Time and picture of every frame; the tracker works ahead in a thread of its own."""
-    end_s = seconds if seconds is not None else (None if reel.count is not None else DANCER_S)
-    moments: Iterable[Moment] = reel.moments()
-    if end_s is not None:
-        moments = takewhile(lambda moment: moment.time_s < end_s, moments)
+    moments = part_of(reel.moments(), part)
     follower = _follower(stand_in)
     performer = stand_in.performer
     is_seen = performer.manifest.conditioning not in POSE_KINDS
@@ -173,8 +168,11 @@ def _performed(
             room=None if rooms is None else rooms(step.time_s),
         )
         is_seen = is_seen or followed.landmarks is not None
+        since_s = step.time_s - part[0]
+        scene = dressing.posed(scene, since_s) if dressing else scene
         drawn = performer.drawn(performer.conditioned(scene), scene)
-        yield step.time_s, _beside(frame, drawn.conditioning, drawn.image) if side_by_side else drawn.image
+        image = dressing.shown(drawn, scene, performer.manifest, since_s) if dressing else drawn.image
+        yield step.time_s, _beside(frame, drawn.conditioning, image) if side_by_side else image
     if not is_seen:
         raise VideoError(
             f"{reel.said}: nobody was found in any frame, so the film that was written shows an empty room; render a "
@@ -182,23 +180,13 @@ def _performed(
         )
 
 
-def _endless(reel: Reel) -> Iterator[Moment]:
-    begun_s = 0.0
-    while True:
-        last_s = 0.0
-        for moment in reel.moments():
-            last_s = moment.time_s
-            yield replace(moment, time_s=begun_s + last_s)
-        begun_s += last_s + 1 / reel.fps
-
-
-def _untracked(moments: Iterable[Moment]) -> Iterator[_Step]:
+def _untracked(moments: Iterator[Moment]) -> Iterator[_Step]:
     """For who only looks at the picture."""
     for moment in moments:
         yield _Step(moment.time_s, moment.drawn(), Tracked(moment.landmarks, None, moment.time_s))
 
 
-def _tracked(moments: Iterable[Moment], opened: Callable[[], TracksPeople]) -> Iterator[_Step]:
+def _tracked(moments: Iterator[Moment], opened: Callable[[], TracksPeople]) -> Iterator[_Step]:
     tracker: TracksPeople | None = None
     try:
         for moment in moments:
@@ -239,16 +227,18 @@ def _as_high(picture: Frame, height: int) -> Frame:
 def _written(
     out: Path, pictures: Iterator[tuple[float, Frame]], fps: float, size: Size | None, progress: Callable[[int], None]
 ) -> Rendered:
-    movie: Movie | None = None
-    frames, last_s = 0, 0.0
+    movie: Movie | Gif | None = None
+    frames, first_s, last_s = 0, 0.0, 0.0
     shape: Size = (0, 0)
     try:
         for time_s, picture in pictures:
             shape = size or (picture.shape[0], picture.shape[1])
             if movie is None:
-                movie = Movie(out, shape, fps, preset="medium", quality=18)
-            movie.write(letterboxed(picture, size) if size else picture, time_s)
-            frames, last_s = frames + 1, time_s
+                is_gif = out.suffix.lower() == ".gif"
+                movie = Gif(out, shape) if is_gif else Movie(out, shape, fps, preset="medium", quality=18)
+                first_s = time_s
+            movie.write(letterboxed(picture, size) if size else picture, time_s - first_s)
+            frames, last_s = frames + 1, time_s - first_s
             progress(frames)
     finally:
         if movie:

@@ -5,6 +5,7 @@ import itertools
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -15,6 +16,7 @@ from engines.pose.motion import Motion
 from engines.pose.tracker import Tracked
 from live.motions import recorded_motion
 from live.rendering import render
+from live.sinks.gif import Gif
 from live.sinks.recorder import Movie
 from tests.fakes import FakeTracker, standing
 from tests.fakes_engines import figure_graph, manifest, png, room
@@ -168,3 +170,61 @@ def test_a_motion_that_is_interrupted_is_written_and_said_to_be(clip: Path, tmp_
     with pytest.raises(KeyboardInterrupt):
         recorded_motion(str(clip), tmp_path / "dance.npz", opened_tracker=Interrupted)
     assert len(Motion.load(tmp_path / "dance.npz").times) >= 2
+
+
+def test_a_part_of_a_clip_is_a_film_of_its_own(bundle: Path, clip: Path, tmp_path: Path) -> None:
+    made = render(
+        bundle, str(clip), tmp_path / "out.mp4", part=(0.3, 0.9), side_by_side=True, opened_tracker=FakeTracker
+    )
+    frames = _decoded(tmp_path / "out.mp4")
+    assert len(frames) == made.frames == 6
+    assert made.seconds == pytest.approx(0.6)
+    assert abs(frames[0][:, 4:136].mean() - 30) < 4, "it begins with the fourth frame"
+
+
+def test_a_gif_loops_at_a_rate_that_pages_play(bundle: Path, clip: Path, tmp_path: Path) -> None:
+    render(bundle, str(clip), tmp_path / "out.gif", side_by_side=True, opened_tracker=FakeTracker)
+    with av.open(str(tmp_path / "out.gif")) as movie:
+        frames = list(movie.decode(video=0))
+    assert [round(float(frame.time or 0), 2) for frame in frames[:3]] == [0, 0.08, 0.16]
+    shown = [frame.to_ndarray(format="rgb24")[4:-4, 4:136].mean() for frame in frames]
+    assert shown == pytest.approx([10 * number for number in range(13)], abs=5)
+    assert b"NETSCAPE2.0" in (tmp_path / "out.gif").read_bytes()
+
+
+def test_a_gif_leaves_out_what_comes_too_soon(tmp_path: Path) -> None:
+    gif = Gif(tmp_path / "quick.gif", (20, 30))
+    for number in range(50):
+        gif.write(np.full((20, 30, 3), 5 * number, np.uint8), number / 50)
+    gif.close()
+    assert [round(frame.mean() / 5) for frame in _decoded(gif.path)] == pytest.approx(list(range(0, 50, 4)), abs=1)
+
+
+def test_moments_stand_side_by_side_in_one_picture(bundle: Path, clip: Path, tmp_path: Path) -> None:
+    render(bundle, str(clip), tmp_path / "out.png", at=[0.9, 0.2], side_by_side=True, opened_tracker=FakeTracker)
+    sheet = cv2.imread(str(tmp_path / "out.png"))
+    assert sheet is not None
+    both = np.split(sheet, 2, axis=1)
+    assert [half[4:-4, 4:136].mean() for half in both] == pytest.approx([20, 90], abs=3)
+
+
+def test_a_moment_after_the_end_is_named(bundle: Path, clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"--at 7\.5: the source ends before"):
+        render(bundle, str(clip), tmp_path / "out.png", at=[0.2, 7.5], opened_tracker=FakeTracker)
+
+
+def test_moments_are_no_film(bundle: Path, clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"ends in \.png"):
+        render(bundle, str(clip), tmp_path / "out.mp4", at=[0.2])
+
+
+def test_a_look_lies_over_the_film(bundle: Path, clip: Path, tmp_path: Path) -> None:
+    render(bundle, str(clip), tmp_path / "out.mp4", looks=["two"], opened_tracker=FakeTracker)
+    for looked, plain in zip(_decoded(tmp_path / "out.mp4"), _performed_plainly(bundle, clip, tmp_path), strict=True):
+        assert np.abs(looked.astype(int) - looked[:, ::-1]).mean() < 6, "two halves in a mirror"
+        assert np.abs(plain.astype(int) - plain[:, ::-1]).mean() > 20
+
+
+def _performed_plainly(bundle: Path, clip: Path, tmp_path: Path) -> list[Frame]:
+    render(bundle, str(clip), tmp_path / "plain.mp4", opened_tracker=FakeTracker)
+    return _decoded(tmp_path / "plain.mp4")
