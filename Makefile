@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: demo test test-fast test-gpu lint clean
+.PHONY: demo test test-fast test-gpu lint pictures clean
 
 demo: .venv/stage
 	@$(BIN)/understudy demo $(ARGS)
@@ -37,6 +37,13 @@ lint: .venv/dev
 .venv/dev: .venv/stage
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev]"
 	@touch $@
+
+# The pictures of the README, from the bundle that is shipped and the built-in dancer. Takes about a minute.
+FIREBIRD := $(BIN)/understudy render --bundle bundles/firebird --source dancer --part 6:20
+
+pictures: .venv/stage
+	$(FIREBIRD) --look gold,spirals,ultramarine --size 480x270 --out docs/pictures/firebird.gif
+	$(FIREBIRD) --at 9.6,14,19.8 --size 640x360 --out docs/pictures/firebird.png
 
 clean:
 	rm -rf .venv build *.egg-info

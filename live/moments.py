@@ -43,7 +43,7 @@ def write_moments(out: Path, pictures: Iterator[tuple[float, Frame]], at: Sequen
 
     A moment after the end is an error: a sheet with a hole is noticed too late.
     """
-    wanted, kept = sorted(at), []
+    wanted, kept = sorted(at), list[Frame]()
     for time_s, picture in pictures:
         while len(kept) < len(wanted) and time_s >= wanted[len(kept)] - 1e-6:
             kept.append(letterboxed(picture, size) if size else picture.copy())

@@ -72,7 +72,7 @@ def _parsed(text: str) -> tuple[list[_Bone], NDArray[np.float64], Points]:
     values = np.array([[float(word) for word in line.split()] for line in lines[3 : 3 + count]])
     if values.shape != (count, sum(len(bone.channels) for bone in bones)) or count < 1 or step <= 0:
         raise ValueError
-    return bones, np.arange(count) * step, values
+    return bones, np.arange(count, dtype=np.float64) * step, values.astype(np.float64)
 
 
 def _skip_to(words: Iterator[str], wanted: str) -> None:
