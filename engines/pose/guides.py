@@ -71,9 +71,14 @@ class Anchor(_Part):
         np.add.at(row, [int(joint) for joint in self.at], np.array(weights) / sum(weights))
         return row
 
+    @cached_property
+    def _moved(self) -> NDArray[np.float64] | None:
+        return np.array(self.offset) if any(self.offset) else None
+
     def place(self, body: "Body") -> NDArray[np.float64]:
-        """(3,) in the unit of the body's points."""
-        return self._row @ body.points + (np.array(self.offset) @ body.axes[self.frame]) * body.unit
+        """(3,) in the unit of the body's points, the caller's own."""
+        at = body.points[self.at[0]].copy() if len(self.at) == 1 else self._row @ body.points
+        return at if self._moved is None else at + (self._moved @ body.axes[self.frame]) * body.unit
 
 
 class Line(_Part):
@@ -174,7 +179,7 @@ def fan_ribs(fan: Fan, points: Points, body: Body | None = None) -> NDArray[np.f
     down = direction(to_trailing, body.axes["torso"][1], body.unit)
     ahead = direction(to_tip, down, body.unit)
     outward = body.axes["torso"][0] * (1 if fan.side == "left" else -1)
-    opening = float(np.degrees(np.arccos(np.clip(ahead @ down, -1, 1))))
+    opening = float(np.degrees(np.arccos(min(1.0, max(-1.0, float(ahead @ down))))))
     pull = _smoothstep((opening - fan.folded) / max(fan.opened - fan.folded, 1e-6))
     middle = (1 - pull) * (ahead + down) / 2 + pull * outward
     directions = shares.quadratic @ np.stack([ahead, middle, down])
@@ -208,8 +213,9 @@ def _arc_lines(arc: Arc, body: Body) -> list[Stroke]:
     spread = np.array([arc.across, arc.along]) @ body.axes[arc.center.frame] * body.unit
 
     spokes, arc_points = arc._circles
-    ribs = [Stroke(center + end * np.array([[arc.inner], [1]]), arc.rib_hue) for end in spokes @ spread]
-    return [*ribs, Stroke(center + arc_points @ spread, arc.hue)]
+    ends = (spokes @ spread)[:, None]
+    ribs = center + ends * np.array([[arc.inner], [1]])
+    return [*(Stroke(rib, arc.rib_hue) for rib in ribs), Stroke(center + arc_points @ spread, arc.hue)]
 
 
 def _circle(start: float, end: float, count: int) -> NDArray[np.float64]:

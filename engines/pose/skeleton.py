@@ -7,69 +7,26 @@ own paints garbage (carolineec/EverybodyDanceNow#20).
 """
 
 import hashlib
-import math
-from collections.abc import Callable
 from colorsys import hsv_to_rgb
 from functools import cached_property, lru_cache
-from typing import Annotated
+from itertools import groupby
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from engines.images import Frame, Size
 from engines.pose.axes import Body
-from engines.pose.guides import Guide, Hue, JointName, Stroke, guide_lines
+from engines.pose.guides import Guide, Stroke, guide_lines
 from engines.pose.landmarks import Joint, Landmarks, in_heights
+from engines.pose.limbs import ONE, SHIFT, Bone, Color, Dot, Limb, LimbTable, Part, Placed, Share
 from engines.pose.stance import STANDING
 
-_SHIFT = 4  # fractional bits of a pixel in OpenCV's fixed-point coordinates
-_ONE = 1 << _SHIFT
-_DARKEST = 0.02
 _LARGEST_UNIT = 2.0  # heights: a torso longer than this is the tracker's mistake and would fill the picture
 
-Pixel = tuple[float, float]
-Width = Annotated[float, Field(gt=0, le=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Bone(_Part):
-    """A stroke between two places, each the middle of its landmarks; `width` in torso lengths."""
-
-    start: tuple[JointName, ...] = Field(min_length=1)
-    end: tuple[JointName, ...] = Field(min_length=1)
-    hue: Hue
-    width: Width
-
-
-class Dot(_Part):
-    """A disc on a landmark; `radius` in torso lengths, `saturation` 0 is white."""
-
-    at: JointName
-    hue: Hue
-    radius: Width
-    saturation: Share = 0.25
-
-
-class Limb(_Part):
-    """Bones and dots that are drawn one after another and lie before or behind other limbs as one."""
-
-    name: str
-    bones: tuple[Bone, ...] = ()
-    dots: tuple[Dot, ...] = ()
-
-    @cached_property
-    def joints(self) -> list[int]:
-        used = {joint for bone in self.bones for joint in bone.start + bone.end} | {dot.at for dot in self.dots}
-        return sorted(int(joint) for joint in used)
-
-
-class SkeletonStyle(_Part):
+class SkeletonStyle(Part):
     """How a skeleton looks: limbs with their hues and widths, guides under them, fading and shading.
 
     `thinnest` is in pixels at 512; a part fades to black between the visibilities `hidden` and `seen`; `shade` is how
@@ -84,6 +41,10 @@ class SkeletonStyle(_Part):
     hidden: Share = 0.1
     seen: Share = 0.5
     shade: Share = 0.12
+
+    @cached_property
+    def table(self) -> LimbTable:
+        return LimbTable.of(self.limbs)
 
 
 def _side(left: bool) -> tuple[Limb, Limb]:
@@ -180,11 +141,12 @@ def drawn_skeleton(landmarks: Landmarks, size: Size, style: SkeletonStyle = DEFA
     unit = min(body.unit, _LARGEST_UNIT) * height
     pixels = body.points[:, :2] * height
     nearness = (body.points[Joint.LEFT_HIP, 2] + body.points[Joint.RIGHT_HIP, 2]) / 2 - body.points[:, 2]
-    order = sorted(range(len(style.limbs)), key=lambda i: (float(nearness[style.limbs[i].joints].mean()), i))
-    thinnest = style.thinnest * height / 512
-    for limb in (style.limbs[i] for i in order):
-        light = 1 - style.shade * (1 - float(np.clip(nearness[limb.joints].mean() / body.unit, -1, 1)))
-        _draw_limb(canvas, limb, pixels, seen * light, lambda share: max(thinnest, share * unit) * width)
+    near = [float(nearness[limb.joints].sum()) / max(1, len(limb.joints)) for limb in style.limbs]
+    lights = np.array([1 - style.shade * (1 - min(1.0, max(-1.0, one / body.unit))) for one in near])
+    table = style.table
+    placed = table.placed(pixels, seen, lights, unit, style.thinnest * height / 512, width, size)
+    for i in sorted(range(len(near)), key=near.__getitem__):
+        _draw_limb(canvas, table.bars[i], table.discs[i], placed)
     return canvas
 
 
@@ -224,87 +186,28 @@ def _draw_strokes(canvas: Frame, strokes: list[Stroke], thickness: int) -> None:
     height = canvas.shape[0]
     # All points at once: forty small conversions cost as much as the drawing.
     together = np.concatenate([stroke.points for stroke in strokes])[:, :2]
-    fixed = (np.clip(together, -3, 4) * (height * _ONE) - _ONE / 2).round().astype(np.int32)
+    fixed_points = (np.clip(together, -3, 4) * (height * ONE) - ONE / 2).round().astype(np.int32)
     at = 0
-    for line, hue in strokes:
-        end = at + len(line)
-        cv2.polylines(canvas, [fixed[at:end]], False, _color(hue, 1.0), thickness, cv2.LINE_AA, _SHIFT)
-        at = end
+    # A call for each color: every call into OpenCV gives Python's lock away, and has to get it back from the show.
+    for hue, alike in groupby(strokes, key=lambda stroke: stroke.hue):
+        lines = []
+        for stroke in alike:
+            end = at + len(stroke.points)
+            lines.append(fixed_points[at:end])
+            at = end
+        cv2.polylines(canvas, lines, False, _color(hue), thickness, cv2.LINE_AA, SHIFT)
 
 
-def _draw_limb(
-    canvas: Frame,
-    limb: Limb,
-    pixels: NDArray[np.float64],
-    seen: NDArray[np.float64],
-    thickness: Callable[[float], float],
-) -> None:
-    for bone in limb.bones:
-        light = min(float(seen[joint]) for joint in bone.start + bone.end)
-        if light > _DARKEST:
-            start, end = _middle(pixels, bone.start), _middle(pixels, bone.end)
-            _draw_bar(canvas, start, end, thickness(bone.width) / 2, _color(bone.hue, 1.0, light))
-    height, width = canvas.shape[:2]
-    for dot in limb.dots:
-        x, y = pixels[dot.at]
-        radius = thickness(dot.radius * 2) / 2
-        if seen[dot.at] > _DARKEST and -radius < x < width + radius and -radius < y < height + radius:
-            color = _color(dot.hue, dot.saturation, float(seen[dot.at]))
-            cv2.circle(canvas, (_fixed(x), _fixed(y)), round(radius * _ONE), color, -1, cv2.LINE_AA, _SHIFT)
-
-
-def _draw_bar(canvas: Frame, start: Pixel, end: Pixel, half: float, color: tuple[int, int, int]) -> None:
-    """A bar with a thickness finer than whole pixels, which cv2.line does not have."""
-    clipped = _clipped(start, end, canvas.shape[1], canvas.shape[0])
-    if clipped is None:
-        return
-    (x0, y0), (x1, y1) = clipped
-    length = math.hypot(x1 - x0, y1 - y0)
-    if length < 1e-3:
-        return
-    dx, dy = (y0 - y1) / length * half, (x1 - x0) / length * half
-    corners = ((x0 + dx, y0 + dy), (x1 + dx, y1 + dy), (x1 - dx, y1 - dy), (x0 - dx, y0 - dy))
-    quad = np.array([(_fixed(x), _fixed(y)) for x, y in corners], np.int32)
-    cv2.fillConvexPoly(canvas, quad, color, cv2.LINE_AA, _SHIFT)
-
-
-def _clipped(start: Pixel, end: Pixel, width: int, height: int) -> tuple[Pixel, Pixel] | None:
-    """The part of a segment within one picture's size around the picture (Liang and Barsky, 1984); None if there is
-    none."""
-    enter, leave = 0.0, 1.0
-    for a, b, size in ((start[0], end[0], width), (start[1], end[1], height)):
-        low, high, step = -size - a, 2 * size - a, b - a
-        if step == 0:
-            if low > 0 or high < 0:
-                return None
-            continue
-        first, last = sorted((low / step, high / step))
-        enter, leave = max(enter, first), min(leave, last)
-    if enter >= leave:
-        return None
-    dx, dy = end[0] - start[0], end[1] - start[1]
-    return (start[0] + enter * dx, start[1] + enter * dy), (start[0] + leave * dx, start[1] + leave * dy)
-
-
-def _middle(pixels: NDArray[np.float64], joints: tuple[Joint, ...]) -> Pixel:
-    if len(joints) == 1:
-        return float(pixels[joints[0], 0]), float(pixels[joints[0], 1])
-    count = len(joints)
-    return sum(float(pixels[j, 0]) for j in joints) / count, sum(float(pixels[j, 1]) for j in joints) / count
-
-
-def _fixed(coordinate: float) -> int:
-    """OpenCV's fixed point, whose whole numbers are the centers of pixels: 0..1 of the picture spans -0.5..size -
-    0.5."""
-    return round((coordinate - 0.5) * _ONE)
+def _draw_limb(canvas: Frame, bars: range, discs: range, placed: Placed) -> None:
+    for i in bars:
+        if (color := placed.bar_colors[i]) is not None:
+            cv2.fillConvexPoly(canvas, placed.quads[i], color, cv2.LINE_AA, SHIFT)
+    for i in discs:
+        if (color := placed.dot_colors[i]) is not None:
+            cv2.circle(canvas, placed.centers[i], placed.radii[i], color, -1, cv2.LINE_AA, SHIFT)
 
 
 @lru_cache(maxsize=4096)
-def _full_color(hue: float, saturation: float) -> tuple[float, float, float]:
-    red, green, blue = hsv_to_rgb(hue / 360, saturation, 1.0)
-    return red * 255, green * 255, blue * 255
-
-
-def _color(hue: float, saturation: float, light: float = 1.0) -> tuple[int, int, int]:
-    red, green, blue = _full_color(hue, saturation)
-    return round(red * light), round(green * light), round(blue * light)
+def _color(hue: float) -> Color:
+    red, green, blue = hsv_to_rgb(hue / 360, 1.0, 1.0)
+    return round(red * 255), round(green * 255), round(blue * 255)

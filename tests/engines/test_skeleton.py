@@ -1,5 +1,8 @@
 """What a generator is shown: stable to the pixel, honest about left and right, and unbreakable."""
 
+import colorsys
+import math
+
 import cv2
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from engines.pose import axes
 from engines.pose.landmarks import Joint, mirrored
 from engines.pose.skeleton import DEFAULT_STYLE, SkeletonStyle, drawn_skeleton, style_hash
 from tests.fakes_pose import Body, Camera, Stance, seen
@@ -156,6 +160,58 @@ def test_a_style_survives_its_file() -> None:
     again = SkeletonStyle.model_validate_json(DEFAULT_STYLE.model_dump_json())
     assert again == DEFAULT_STYLE
     assert style_hash(again) == style_hash(DEFAULT_STYLE)
+
+
+def one_by_one(landmarks: np.ndarray, style: SkeletonStyle) -> np.ndarray:
+    """The bones and dots of `style` in a square of 256, each reckoned alone in Python's own numbers."""
+    canvas = np.zeros((256, 256, 3), np.uint8)
+    points = np.asarray(landmarks, np.float32).astype(np.float64) * [1, 1, 0.5, 1]
+    height, hips = 256, points[[23, 24], 2].mean()
+    unit = axes.Body.of(np.asarray(landmarks, np.float32)[:, :3]).unit
+    near = {limb.name: float(np.mean([hips - points[joint, 2] for joint in limb.joints])) for limb in style.limbs}
+    for limb in sorted(style.limbs, key=lambda limb: near[limb.name]):
+        light = 1 - style.shade * (1 - min(1, max(-1, near[limb.name] / unit)))
+        fade = [min(1, max(0, (v - style.hidden) / (style.seen - style.hidden))) * light for v in points[:, 3]]
+        for bone in limb.bones:
+            glow = min(fade[joint] for joint in bone.start + bone.end)
+            (x0, y0), (x1, y1) = (points[list(at), :2].mean(axis=0).tolist() for at in (bone.start, bone.end))
+            (x0, y0), (x1, y1) = (x0 * height, y0 * height), (x1 * height, y1 * height)
+            half = max(style.thinnest / 2, bone.width * unit * height) / 2
+            across, down = (y0 - y1) / math.dist((x0, y0), (x1, y1)), (x1 - x0) / math.dist((x0, y0), (x1, y1))
+            corners = [(x0, y0, 1), (x1, y1, 1), (x1, y1, -1), (x0, y0, -1)]
+            quad = [
+                [round((x + s * across * half) * 16) - 8, round((y + s * down * half) * 16) - 8] for x, y, s in corners
+            ]
+            if glow > 0.02:
+                cv2.fillConvexPoly(canvas, np.array(quad, np.int32), tint(bone.hue, 1, glow), cv2.LINE_AA, 4)
+        for dot in limb.dots:
+            x, y = (round(value * height * 16) - 8 for value in points[dot.at, :2].tolist())
+            radius = round(max(style.thinnest / 2, 2 * dot.radius * unit * height) * 8)
+            if fade[dot.at] > 0.02:
+                color = tint(dot.hue, dot.saturation, fade[dot.at])
+                cv2.circle(canvas, (x, y), radius, color, -1, cv2.LINE_AA, 4)
+    return canvas
+
+
+def tint(hue: float, saturation: float, light: float) -> tuple[int, ...]:
+    return tuple(round(part * 255 * light) for part in colorsys.hsv_to_rgb(hue / 360, saturation, 1))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_all_parts_found_at_once_lie_where_each_alone_would(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    landmarks = pose()
+    landmarks[:, :3] += random.normal(0, 0.02, (33, 3)).astype(np.float32)
+    landmarks[:, 3] = random.random(33)
+    difference = np.abs(drawn_skeleton(landmarks, SIZE).astype(int) - one_by_one(landmarks, DEFAULT_STYLE))
+    assert difference.max() <= 8  # a corner may fall on the other side of a sixteenth of a pixel
+
+
+def test_a_style_changed_in_a_copy_is_drawn_as_changed() -> None:
+    drawn_skeleton(pose(), SIZE)
+    trunk = DEFAULT_STYLE.model_copy(update={"limbs": DEFAULT_STYLE.limbs[:1]})
+    fresh = SkeletonStyle(limbs=DEFAULT_STYLE.limbs[:1])
+    assert np.array_equal(drawn_skeleton(pose(), SIZE, trunk), drawn_skeleton(pose(), SIZE, fresh))
 
 
 def test_the_hash_is_of_what_is_drawn() -> None:
