@@ -119,7 +119,13 @@ def bench_live(args: argparse.Namespace) -> int:
     from live.bench import bench_live as measured
 
     measured(
-        bundle=args.bundle, seconds=args.seconds, baseline=not args.no_baseline, json=args.json, record=args.record
+        bundle=args.bundle,
+        seconds=args.seconds,
+        baseline=not args.no_baseline,
+        json=args.json,
+        record=args.record,
+        threads=args.threads,
+        opencv_threads=args.opencv_threads,
     )
     return 0
 
@@ -233,6 +239,8 @@ def _measuring_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--seconds", type=float, default=20)
     one.add_argument("--no-baseline", action="store_true")
     one.add_argument("--record", type=Path, metavar="FILE.mp4", help="also what recording costs, measured in turns")
+    one.add_argument("--threads", type=int, help="of the engine (default: all cores but one)")
+    one.add_argument("--opencv-threads", type=int, default=1)
     one.add_argument("--json", type=Path)
     one = command(benches, "osc", bench_osc, "10,000 messages a second beside the display loop")
     one.add_argument("--seconds", type=float, default=60)

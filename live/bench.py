@@ -3,6 +3,7 @@
 import json as jsons
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,14 +37,17 @@ def bench_live(
     json: Path | None = None,
     source: str = "dancer",
     record: Path | None = None,
+    threads: int | None = None,
+    opencv_threads: int = 1,
 ) -> dict[str, Any]:
     """Measure the show with the built-in dancer, then the naive loop; print a table, write `json`, return both.
 
     The keys are those of BENCH.md. Run it while nothing else heavy runs. `record`: a movie that is written in turns, a
-    few seconds yes, a few seconds no, and what that costs in displayed pictures.
+    few seconds yes, a few seconds no, and what that costs in displayed pictures. `threads` are the engine's.
     """
     header = measured_header()
-    figures = _measured_show(bundle, seconds, source, record)
+    allotted = {"threads": threads, "opencv_threads": opencv_threads}
+    figures = _measured_show(bundle, seconds, source, record, allotted)
     said = _baseline() if baseline else "left out as asked"
     if isinstance(said, str):
         figures.update(baseline_fps=None, ratio=None, baseline_skipped=said)
@@ -56,7 +60,9 @@ def bench_live(
     return figures
 
 
-def _measured_show(bundle: Path | None, seconds: float, source: str, record: Path | None) -> dict[str, Any]:
+def _measured_show(
+    bundle: Path | None, seconds: float, source: str, record: Path | None, allotted: Mapping[str, Any]
+) -> dict[str, Any]:
     options = LiveOptions(
         bundles=(bundle,) if bundle else (),
         source=source,
@@ -65,6 +71,7 @@ def _measured_show(bundle: Path | None, seconds: float, source: str, record: Pat
         osc_in=0,
         page=False,
         midi=False,
+        **allotted,
     )
     gauges = Gauges(keeps_all=True)
     start = _Start(gauges)

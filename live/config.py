@@ -121,6 +121,8 @@ class LiveOptions(BaseModel):
     precision: str = "auto"
     threads: Annotated[int, Field(ge=1)] | None = None
     """Of the engine; None leaves one core to the tracker."""
+    opencv_threads: Annotated[int, Field(ge=1)] = 1
+    """Of OpenCV's pool, which would fight the engine for the cores (docs/performance.md: what was measured)."""
 
     def initial_controls(self, mirror: bool) -> Controls:
         """The controls at the start; `mirror` where nothing was said about it. Raises `ConfigError`."""

@@ -209,7 +209,7 @@ def on_stage(
     What cannot work is refused here, before anything is shown: bundles, source, display, files. A port that is taken is
     told, and the show goes on without.
     """
-    cv2.setNumThreads(1)  # its pool would fight the engine for the cores
+    cv2.setNumThreads(options.opencv_threads)
     switch_interval_s = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gauges, doors = gauges or Gauges(), doors or Doors()

@@ -17,6 +17,7 @@ from engines.bundle.lint import check_graph_lint
 from engines.images import Frame
 from training.devices import picture_tensor
 from training.networks.light import Light, PortedLight
+from training.networks.parts import each_channel
 from training.networks.refiner import Refiner
 
 OPSET = 17
@@ -53,7 +54,7 @@ def _unpacked(levels: Tensor) -> Tensor:
 
 def _packed(raw: Tensor) -> Tensor:
     # One multiply-add over all channels: the matte is 0..1 already, color is -1..1.
-    low = raw.new_tensor([1.0, 1.0, 1.0, 0.0])[: raw.shape[0], None, None]
+    low = each_channel((1.0, 1.0, 1.0, 0.0), raw)[: raw.shape[0], None, None]
     levels = (raw + low) * (255 - 127.5 * low)
     return levels.permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8)
 

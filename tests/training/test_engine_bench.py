@@ -1,20 +1,27 @@
 """`bench engines` measures what is here, says why the rest is not, and its page is what the file says."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import understudy
 from engines.backends import BACKENDS
+from engines.bundle.agreement import MOST_LEVELS
 from engines.errors import BadInput
 from training import bench_generators
+from training.bench_generators import contender
 from training.config import GeneratorConfig
-from training.engine_bench import bench_engines
+from training.engine_bench import bench_engines, graphed
 from training.engine_page import BY_HAND, performance_page, write_page
 from training.macs import parameters
 from training.networks import generator
+from training.ports import Ported
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -97,6 +104,53 @@ def test_what_is_no_measurement_is_one_sentence(tmp_path: Path) -> None:
 def test_a_generator_that_is_not_known_is_named() -> None:
     with pytest.raises(BadInput, match="'abacus'; there are light, unet, resnet"):
         bench_engines(generators=("abacus",))
+
+
+class _Ops(TorchDispatchMode):
+    """Notes every operator that runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.seen.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("kind", ["light", "unet", "resnet"])
+def test_a_generator_that_is_warm_takes_no_numbers_from_the_host(kind: Any) -> None:
+    """A copy from pageable memory cannot be captured as a CUDA graph, and no card is needed to see one."""
+    ported = Ported(generator(GeneratorConfig(kind=kind, width=4, blocks=1, downs=5), matte=True)).eval()
+    picture = torch.zeros(64, 64, 3, dtype=torch.uint8)
+    with torch.inference_mode():
+        ported(picture)
+        with _Ops() as ops:
+            ported(picture)
+    assert ops.seen
+    assert not [name for name in ops.seen if "lift_fresh" in name]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA card here")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+@pytest.mark.parametrize("name", ["light", "unet"])
+def test_torch_as_a_cuda_graph_draws_what_the_processor_draws(name: str, dtype: torch.dtype) -> None:
+    one = contender(name, 256)
+    with torch.inference_mode():
+        expected = [Ported(one.network)(torch.from_numpy(picture)).numpy().astype(int) for picture in one.pictures]
+    call = graphed(one, dtype)
+    for _ in range(2):  # in turns, so that a picture of before would be seen
+        for picture, wanted in zip(one.pictures, expected, strict=True):
+            assert np.quantile(np.abs(call(picture).numpy() - wanted), 0.999) <= MOST_LEVELS  # type: ignore[attr-defined]
+    taken = []
+    for _ in range(300):
+        started = time.perf_counter()
+        call(one.pictures[0])
+        taken.append(1e3 * (time.perf_counter() - started))
+    p50, p99 = np.percentile(taken[50:], [50, 99])
+    print(f"{name} at 256, {dtype}, torch as a CUDA graph: p50 {p50:.3f} ms, p99 {p99:.3f} ms")
+    assert next(one.network.parameters()).device.type == "cpu"  # it is measured there again
 
 
 def test_the_generator_of_a_config_is_measured_under_its_name(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The few pieces that the generators share."""
 
+from functools import cache
 from typing import Literal
 
 import torch
@@ -46,5 +47,19 @@ def squashed(raw: Tensor) -> Tensor:
     """
     if raw.shape[1] != 4:
         return torch.tanh(raw)
-    steep = raw.new_tensor([2.0, 2.0, 2.0, 1.0]).view(1, 4, 1, 1)
+    steep = each_channel((2.0, 2.0, 2.0, 1.0), raw).view(1, 4, 1, 1)
     return torch.sigmoid(raw * steep) * steep - (steep - 1)
+
+
+def each_channel(values: tuple[float, ...], like: Tensor) -> Tensor:
+    """`values` on the device and in the dtype of `like`. Not to be written to.
+
+    Made once: what is captured as a CUDA graph may not copy from the host's memory.
+    """
+    return _on_device(values, like.device, like.dtype)
+
+
+@cache
+def _on_device(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    with torch.inference_mode(False):  # or it could not be used in training later
+        return torch.tensor(values, device=device, dtype=dtype)
