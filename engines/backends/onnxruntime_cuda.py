@@ -38,8 +38,8 @@ class CudaSession:
         self._session: Any = backend.session(graph, label, options)
         self._buffers = Buffers(manifest, label, self._cuda.pinned)
         values = onnxruntime.OrtValue
+        self._stream = self._cuda.stream()
         try:
-            self._stream = self._cuda.stream()
             self._binding: Any = self._session.io_binding()
             self._inputs = {
                 name: values.ortvalue_from_numpy(array, "cuda", 0) for name, array in self._buffers.inputs.items()
@@ -54,6 +54,7 @@ class CudaSession:
                 self._binding.bind_ortvalue_output(name, value)
             self._session.run_with_iobinding(self._binding)  # the first run captures the graph
         except Exception as error:  # ONNX Runtime's errors have no common base but Exception
+            self.close()
             raise EngineError(f"{label}: ONNX Runtime cannot open the graph: {sentence(error)}") from error
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -79,5 +80,5 @@ class CudaSession:
         """Let the session and its memory go. Pictures that are still looked at stay readable."""
         if self._session is not None:
             self._session = self._binding = None
-            self._inputs, self._outputs = {}, {}
+            self._inputs = self._outputs = {}
             self._cuda.close_stream(self._stream)

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
+RECORDED = ROOT / "tests/golden/tensorrt_10_12.json"
 SOURCES = [*sorted((ROOT / "engines/backends/nvidia").glob("*.py")), ROOT / "engines/backends/tensorrt.py"]
 
 # What a variable of this name is, in these sources.
@@ -64,12 +65,12 @@ print(json.dumps({name: told(getattr(module, name)) for name in dir(module) if n
 """
 
 STUBS = {
-    "libnvinfer.so.11": """
+    "libnvinfer": """
         void *createInferBuilder_INTERNAL(){return 0;} void *createInferRefitter_INTERNAL(){return 0;}
         void *createInferRuntime_INTERNAL(){return 0;} void *getBuilderPluginRegistry(){return 0;}
         void *getPluginRegistry(){return 0;} int getInferLibVersion(){return 0;}""",
-    "libnvinfer_plugin.so.11": "int initLibNvInferPlugins(){return 0;}",
-    "libnvonnxparser.so.11": """
+    "libnvinfer_plugin": "int initLibNvInferPlugins(){return 0;}",
+    "libnvonnxparser": """
         void *createNvOnnxParser_INTERNAL(){return 0;} void *createNvOnnxParserRefitter_INTERNAL(){return 0;}
         int getNvOnnxParserVersion(){return 0;}""",
 }
@@ -89,16 +90,52 @@ def tensorrt(tmp_path_factory: pytest.TempPathFactory) -> Api:
     """The real bindings of TensorRT 11, over libraries that hold nothing."""
     if find_spec("tensorrt_bindings") is None:
         pytest.skip("tensorrt-cu13-bindings is not installed")
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
+    if _compiler() is None:
         pytest.skip("there is no C compiler for the stub libraries")
-    folder = tmp_path_factory.mktemp("stubs")
-    for name, source in STUBS.items():
+    return _bindings(tmp_path_factory.mktemp("stubs"), 11)
+
+
+def record(unpacked: Path, folder: Path, out: Path) -> None:
+    """Write what the bindings of TensorRT 10 in an unpacked wheel hold of the classes that are asked for.
+
+    They are the same package as those of 11, so both cannot be installed; `folder` is for stub libraries. Made with
+    `pip download --no-deps tensorrt-cu12-bindings==10.12.0.36`, the oldest that pyproject.toml allows; 10.16.1.11 was
+    held to the same on 2026-11-21.
+    """
+    api = _bindings(folder, 10, f"sys.path.insert(0, {str(unpacked)!r})\n")
+    asked = {name.split(".")[0] for name in _all_asked()} - RTX_ONLY
+    out.write_text(
+        json.dumps({name: _slim(api[name]) for name in sorted(asked & api.keys())}, indent=0, sort_keys=True)
+    )
+
+
+def _all_asked() -> set[str]:
+    named: set[str] = set()
+    for file, text in _sources().items():
+        for node in ast.walk(ast.parse(text)):
+            named.update(filter(None, [_asked(node, file)]))
+            named.update(_chain(base)[-1] for base in getattr(node, "bases", ()))
+    return named
+
+
+def _slim(entry: Api) -> Api:
+    """Signatures and names, without the prose."""
+    signatures = [line for line in entry["doc"].splitlines() if re.match(r"(?:\d+\. )?\w+\(", line)]
+    return {**entry, "doc": "\n".join(signatures), "in": {name: _slim(one) for name, one in entry["in"].items()}}
+
+
+def _compiler() -> str | None:
+    return shutil.which("gcc") or shutil.which("cc")
+
+
+def _bindings(folder: Path, major: int, before: str = "") -> Api:
+    stubs = {f"{name}.so.{major}": source for name, source in STUBS.items()}
+    for name, source in stubs.items():
         (folder / "stub.c").write_text(source)
-        made = [compiler, "-shared", "-fPIC", "-w", f"-Wl,-soname,{name}", "-o", str(folder / name), "stub.c"]
+        made = [str(_compiler()), "-shared", "-fPIC", "-w", f"-Wl,-soname,{name}", "-o", str(folder / name), "stub.c"]
         subprocess.run(made, cwd=folder, check=True, capture_output=True)
-    loaded = "import ctypes, sys, types\nsys.modules['tensorrt_libs'] = types.ModuleType('tensorrt_libs')\n"
-    return _dumped("tensorrt_bindings", loaded + "".join(f"ctypes.CDLL({str(folder / name)!r})\n" for name in STUBS))
+    loaded = f"import ctypes, sys, types\n{before}sys.modules['tensorrt_libs'] = types.ModuleType('tensorrt_libs')\n"
+    return _dumped("tensorrt_bindings", loaded + "".join(f"ctypes.CDLL({str(folder / name)!r})\n" for name in stubs))
 
 
 def _dumped(module: str, before: str) -> Api:
@@ -113,6 +150,13 @@ def test_what_is_asked_of_tensorrt_rtx_exists(rtx: Api) -> None:
 
 def test_what_is_asked_of_tensorrt_11_exists(tensorrt: Api) -> None:
     assert list(_findings(_sources(), tensorrt, RTX_ONLY)) == []
+
+
+def test_what_is_asked_of_tensorrt_10_existed() -> None:
+    api = json.loads(RECORDED.read_text())
+    assert list(_findings(_sources(), api, RTX_ONLY)) == []
+    broken = {file: text.replace("build_serialized_network", "build_engine") for file, text in _sources().items()}
+    assert list(_findings(broken, api, RTX_ONLY)) == ["building.py: Builder.build_engine does not exist"]
 
 
 def test_what_is_called_rtx_only_is_only_there(rtx: Api, tensorrt: Api) -> None:
