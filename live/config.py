@@ -74,7 +74,8 @@ class LiveOptions(BaseModel):
     """To other programs: KIND or KIND:WHAT, as in ndi:figure."""
     record: Path | None = None
     keep_s: Annotated[float, Field(ge=0, le=600)] | None = None
-    """So much of the past can be kept as a movie on a key; 0 remembers nothing, None is 30 s where a core is spare."""
+    """So much of the past can be kept as a movie on a key; 0 remembers nothing. None is 30 s, remembered on two cores
+    only from the first press on."""
     keep_folder: Path = Path("kept")
     """Where snapshots and kept movies go."""
     keep_visitors: bool = False

@@ -27,6 +27,7 @@ class Outputs:
     def __init__(self, sinks: list[Sink], faults: Faults) -> None:
         self.sinks, self._faults = sinks, faults
         self._benched: dict[int, _Bench] = {}
+        self._told: set[int] = set()
 
     def show(self, picture: Frame, tick: Tick) -> None:
         for sink in self.sinks:
@@ -54,7 +55,11 @@ class Outputs:
     def _tell_of(self, sink: Any) -> None:
         fault = getattr(sink, "fault", None)
         if fault:
+            self._told.add(id(sink))
             self._faults.report(_name(sink), Unavailable(fault))
+        elif id(sink) in self._told:
+            self._told.remove(id(sink))
+            self._faults.clear(_name(sink))
 
 
 def _name(sink: Any) -> str:

@@ -313,13 +313,14 @@ def _logged(options: LiveOptions) -> dict[str, Any]:
     return {"threads": threads, "engine": engine, "backdrop": backdrop}
 
 
-def _kept_s(options: LiveOptions) -> float:
-    """Remembering costs a tenth of a core, which two cores have not to spare beside tracker and engine."""
+def _keeper(show: Show) -> Keeper:
+    """Remembering costs a tenth of a core, which two cores spare beside tracker and engine only when it is wanted."""
     from engines.machine import cores
 
-    if options.keep_s is not None:
-        return options.keep_s
-    return 30.0 if cores() > 2 else 0.0
+    options = show.options
+    waits = options.keep_s is None and cores() <= 2
+    seconds = 30.0 if options.keep_s is None else options.keep_s
+    return Keeper(options.keep_folder, seconds, show.composer.cutout, show.hides_visitor, on_request=waits)
 
 
 def _add_sinks(show: Show, stack: ExitStack, more: Sequence[Sink]) -> None:
@@ -329,7 +330,7 @@ def _add_sinks(show: Show, stack: ExitStack, more: Sequence[Sink]) -> None:
         show.sinks.append(Discreet(show.recorder, show.hides_visitor))
     if options.sheet:
         show.sinks.append(Discreet(Sheet(options.sheet), show.hides_visitor))
-    show.keeper = Keeper(options.keep_folder, _kept_s(options), show.composer.cutout, show.hides_visitor)
+    show.keeper = _keeper(show)
     show.sinks.append(Discreet(show.keeper, show.hides_visitor))
     show.sinks.extend(sending(text, show.taps()) for text in options.send)
     if options.osc and options.page:

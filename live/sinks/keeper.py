@@ -23,6 +23,8 @@ FPS = 15.0
 QUALITY = 88
 WAITING = 4
 SHOWN_S = 4.0
+REFUSED_S = 10.0
+"""So long a refusal counts as a fault: a snapshot that failed must not stand over the picture all evening."""
 HIDDEN = "not kept: this shows a visitor, whose pictures are theirs (keep_visitors in the config allows it)"
 
 
@@ -38,7 +40,8 @@ class _Job:
 class Keeper:
     """A sink that remembers the last `seconds` as JPEGs, and keeps things in `folder` when the controls say so.
 
-    `cutout` gives the figures with their alpha, or None. While `is_private` no snapshot is taken.
+    `cutout` gives the figures with their alpha, or None. While `is_private` no snapshot is taken. One that remembers
+    `on_request` begins when its movie is asked for the first time.
     """
 
     name = "keeper"
@@ -50,15 +53,17 @@ class Keeper:
         cutout: Callable[[], NDArray[np.uint8] | None] = lambda: None,
         is_private: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.time,
+        on_request: bool = False,
     ) -> None:
-        self._folder, self._seconds, self._cutout, self._clock = folder, seconds, cutout, clock
+        self._folder, self._cutout, self._clock = folder, cutout, clock
         self._is_private = is_private
+        self._seconds, self._longest_s = (0.0 if on_request else seconds), seconds
         self._jobs: queue.Queue[_Job | None] = queue.Queue(WAITING)
         self._ring: deque[tuple[float, bytes]] = deque()
         self._asked: tuple[int, int] | None = None
         self._due_s = float("-inf")
         self._said, self._said_s = "", float("-inf")
-        self.fault: str | None = None
+        self._refused, self._refused_s = "", float("-inf")
         self.dropped = 0
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
         self._thread.start()
@@ -72,7 +77,9 @@ class Keeper:
         elif asked[0] != before[0]:
             cutout = self._cutout()
             self._put(_Job("snapshot", picture.copy() if cutout is None else cutout, now_s))
-        if asked[1] != before[1]:
+        if asked[1] != before[1] and self._seconds <= 0:
+            self._remember()
+        elif asked[1] != before[1]:
             self._put(_Job("movie", picture[:1, :1].copy(), now_s))
 
     def show(self, picture: Frame, tick: Tick) -> None:
@@ -80,6 +87,11 @@ class Keeper:
             return
         self._due_s = max(self._due_s + 1 / FPS, tick.time_s)
         self._put(_Job("remember", picture.copy(), tick.time_s))
+
+    @property
+    def fault(self) -> str | None:
+        """What could not be kept a moment ago."""
+        return self._refused if time.perf_counter() - self._refused_s < REFUSED_S else None
 
     def said(self, now_s: float) -> str:
         """What was just kept, for the overlay."""
@@ -90,20 +102,32 @@ class Keeper:
         self._jobs.put(None)
         self._thread.join(20)
 
+    def _remember(self) -> None:
+        self._seconds = self._longest_s
+        if self._seconds > 0:
+            self._refuse(
+                f"nothing was remembered yet; from now on the last {self._seconds:g} s are: ask again for them"
+            )
+        else:
+            self._refuse("nothing is remembered here (keep_s = 0); keep_s = 30 in the settings keeps the last 30 s")
+
+    def _refuse(self, sentence: str) -> None:
+        self._refused, self._refused_s = sentence, time.perf_counter()
+
     def _put(self, job: _Job) -> None:
         try:
             self._jobs.put_nowait(job)
         except queue.Full:
             self.dropped += 1
             if job.kind != "remember":
-                self.fault = "what was to be kept came too fast; try again"
+                self._refuse("what was to be kept came too fast; try again")
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             try:
                 self._do(job)
             except Exception as error:  # the guard of this part: a full disk costs a snapshot and not the show
-                self.fault = f"{self._folder}: cannot be kept ({error})"
+                self._refuse(f"{self._folder}: cannot be kept ({error})")
 
     def _do(self, job: _Job) -> None:
         if job.kind == "remember":
@@ -113,7 +137,7 @@ class Keeper:
                 self._ring.popleft()
             return
         path = self._snapshot(job.picture) if job.kind == "snapshot" else self._movie()
-        self.fault = None
+        self._refused_s = float("-inf")
         self._say(f"kept {path}")
 
     def _say(self, sentence: str) -> None:

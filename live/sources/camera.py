@@ -40,7 +40,7 @@ Opened = Callable[[int | str, int, Sequence[int]], Capture]
 
 
 def _opened(target: int | str, api: int, parameters: Sequence[int]) -> Capture:
-    with _quiet():
+    with quiet():
         capture: Any = cv2.VideoCapture(target, api, list(parameters))
     return capture  # type: ignore[no-any-return]
 
@@ -203,7 +203,7 @@ def _text(path: Path) -> str:
         return ""
 
 
-class _quiet:
+class quiet:
     """OpenCV prints warnings of its own for every camera that is not there; ours is one sentence."""
 
     def __enter__(self) -> None:

@@ -1,5 +1,6 @@
 """A camera of the network: RTSP, or HTTP as phones and IP cameras send it."""
 
+import os
 import time
 
 import cv2
@@ -8,6 +9,7 @@ import numpy as np
 from engines.errors import SourceLost, Unavailable
 from live.pacing import Clock
 from live.sources import Captured
+from live.sources.camera import quiet
 
 OPEN_MS, READ_MS = 8000, 4000
 
@@ -20,7 +22,9 @@ class NetworkCamera:
     def __init__(self, url: str, now: Clock = time.perf_counter) -> None:
         self._now = now
         waits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_MS]
-        self._capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, waits)
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what does not answer is said in one sentence of ours
+        with quiet():
+            self._capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, waits)
         if not self._capture.isOpened():
             raise Unavailable(f"{without_password(url)}: no stream answers there; try it in VLC")
         width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))

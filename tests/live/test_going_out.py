@@ -13,6 +13,7 @@ import pytest
 from engines.errors import BadInput, Unavailable
 from engines.images import Frame, Size
 from live.control.parameters import Controls
+from live.outputs import Outputs
 from live.pacing import Tick
 from live.sinks.geometry import Pins, pinned, rotated
 from live.sinks.keeper import Keeper
@@ -21,6 +22,7 @@ from live.sinks.sending import SENDERS, Sending, send_spec
 from live.sources import open_source, source_spec
 from live.sources.network import without_password
 from live.sources.reels import ImagesReel
+from live.stages import Faults
 
 
 def _tick(number: int) -> Tick:
@@ -108,6 +110,44 @@ def test_a_folder_that_cannot_be_written_costs_a_snapshot_and_not_the_show(tmp_p
     keeper.heed(Controls(snapshot=1), np.zeros((4, 4, 3), np.uint8), 0.1)
     keeper.close()
     assert keeper.fault is not None
+
+
+def test_where_nothing_is_remembered_the_key_says_so(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path, 0.0)
+    keeper.heed(Controls(), np.zeros((4, 4, 3), np.uint8), 0.0)
+    keeper.heed(Controls(keep=1), np.zeros((4, 4, 3), np.uint8), 0.1)
+    keeper.close()
+    assert "keep_s = 30" in (keeper.fault or "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_that_waits_remembers_from_the_first_press_on_and_keeps_at_the_second(tmp_path: Path) -> None:
+    keeper, picture = Keeper(tmp_path, 2.0, on_request=True), np.full((64, 96, 3), 90, np.uint8)
+    keeper.heed(Controls(), picture, 0.0)
+    keeper.show(picture, _tick(0))
+    keeper.heed(Controls(keep=1), picture, 0.1)
+    assert "ask again" in (keeper.fault or "")
+    for number in range(6, 66, 6):
+        _until(lambda: keeper._jobs.empty())
+        keeper.show(picture, _tick(number))
+    keeper.heed(Controls(keep=2), picture, 1.2)
+    keeper.close()
+    assert [path.suffix for path in tmp_path.iterdir()] == [".mp4"]
+
+
+def test_a_refusal_does_not_stand_over_the_picture_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("live.sinks.keeper.REFUSED_S", 0.05)
+    keeper = Keeper(tmp_path, 0.0)
+    keeper.heed(Controls(), np.zeros((4, 4, 3), np.uint8), 0.0)
+    keeper.heed(Controls(keep=1), np.zeros((4, 4, 3), np.uint8), 0.1)
+    faults = Faults()
+    outputs = Outputs([keeper], faults)
+    outputs.show(np.zeros((4, 4, 3), np.uint8), _tick(0))
+    assert "keeper" in faults.now
+    _until(lambda: keeper.fault is None)
+    outputs.show(np.zeros((4, 4, 3), np.uint8), _tick(1))
+    keeper.close()
+    assert not faults.now
 
 
 # The wall ------------------------------------------------------------------------------------------------------------
@@ -283,6 +323,7 @@ def test_a_network_camera_is_asked_for_by_its_address_and_never_shown_with_its_p
     assert without_password("rtsp://user:secret@10.0.0.9/a@b") == "rtsp://10.0.0.9/a@b"
 
 
-def test_a_network_camera_that_does_not_answer_is_said() -> None:
+def test_a_network_camera_that_does_not_answer_is_said_and_nothing_besides(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(Unavailable, match="no stream answers"):
         open_source(source_spec("http://127.0.0.1:9/nothing.mjpg"))
+    assert capfd.readouterr().err == ""
