@@ -89,7 +89,9 @@ class Motion:
             raise BadInput(f"{path} is not a motion: it has no {error.args[0]!s}.") from error
         # np.load says ValueError for pickles and for what is no archive at all.
         except (ValueError, TypeError, AttributeError, IndexError, EOFError, OSError, zipfile.BadZipFile) as error:
-            raise BadInput(f"{path} is not a motion that can be read ({str(error).splitlines()[0]}).") from error
+            # NumPy takes whatever is no archive for a pickle, and advises to load it unsafely.
+            why = "it is no .npz archive" if "pickle" in str(error) else str(error).splitlines()[0]
+            raise BadInput(f"{path} is not a motion that can be read ({why}).") from error
         if version > FORMAT:
             raise BadInput(f"{path} is a motion of format {version}, but this version reads up to {FORMAT}: update.")
         landmarks, times = arrays["landmarks"], arrays["times"]

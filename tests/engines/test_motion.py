@@ -115,6 +115,7 @@ def test_what_is_no_motion_is_one_sentence(content: bytes, tmp_path: Path) -> No
     with pytest.raises(BadInput, match=r"file\.npz") as caught:
         Motion.load(tmp_path / "file.npz")
     assert "\n" not in str(caught.value)
+    assert "pickle" not in str(caught.value)
 
 
 def test_an_archive_without_a_header_names_what_is_missing(motion: Motion, tmp_path: Path) -> None:
