@@ -63,6 +63,10 @@ class Part:
     rooted: bool = False
 
 
+CHIN, JAW = 0.2, 3.0
+"""Torso lengths below the face's middle from which pixels count as this much farther from it: collar and shoulders are
+the trunk's, or they stick out like wings when the head turns."""
+
 LIMBS = ("torso", "head", "left arm", "right arm", "left leg", "right leg")
 TORSO, HEAD_LIMB = 0, 1
 
@@ -91,7 +95,7 @@ def _leg(side: str, limb: int, waist: int) -> tuple[Part, Part]:
 
 PARTS = (
     Part("torso", TORSO, (Bone(NECK, PELVIS, 0.36),), 0.62),
-    Part("head", HEAD_LIMB, (Bone(NAPE, HEAD, 0.16), Bone(HEAD, HEAD, 0.34)), 0.7),
+    Part("head", HEAD_LIMB, (Bone(NAPE, HEAD, 0.12), Bone(HEAD, HEAD, 0.34)), 0.7),
     *_arm("LEFT", 2, LEFT_HAND),
     *_arm("RIGHT", 3, RIGHT_HAND),
     *_leg("LEFT", 4, LEFT_WAIST),
@@ -134,9 +138,18 @@ def closeness(corner: tuple[int, int], shape: tuple[int, int], spots: Points, un
     grid = np.stack([xs + corner[0], ys + corner[1]], axis=-1)
     near = [_trunk_distance(grid, spots, unit)]
     for part in PARTS[1:]:
-        ends = [(spots[bone.start, :2], spots[bone.end, :2], bone.radius * unit) for bone in part.bones]
-        near.append(np.minimum.reduce([distance_to_bone(grid, a, b) / radius for a, b, radius in ends]))
+        away = [distance_to_bone(grid, spots[bone.start, :2], spots[bone.end, :2]) / unit for bone in part.bones]
+        if part.limb == HEAD_LIMB:
+            away[1] = away[1] + JAW * _below_chin(grid, spots, unit)
+        near.append(np.minimum.reduce([far / bone.radius for far, bone in zip(away, part.bones, strict=True)]))
     return np.stack([cv2.resize(distance.astype(np.float32), (width, height)) for distance in near])
+
+
+def _below_chin(grid: NDArray[np.float32], spots: Points, unit: float) -> NDArray[np.float32]:
+    """Torso lengths that each of `grid` lies below the chin, along the neck; 0 above."""
+    rising = spots[HEAD, :2] - spots[NECK, :2]
+    down = (spots[HEAD, :2] - grid) @ (rising / max(float(np.hypot(*rising)), 1e-3))
+    return np.asarray(np.maximum(0, down / unit - CHIN), np.float32)
 
 
 def _trunk_distance(grid: NDArray[np.float32], spots: Points, unit: float) -> NDArray[np.float32]:

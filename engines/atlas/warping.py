@@ -14,7 +14,7 @@ from engines.atlas.layers import CORNERS, HEAD, NECK, PARTS, PELVIS, Bone, Part,
 from engines.pose.landmarks import Joint
 
 CELL = 16
-STRETCH = 1.4  # a bone is drawn at most this much longer or shorter than it was
+STRETCH, SHRUNK = 1.4, 3.0  # a bone is drawn at most this much longer or shorter than it was
 WIDENED, NARROWED = 1.25, 1.6  # a trunk at most this much: a profile is no front, but a front can turn away
 _CORNERS = [int(corner) for corner in CORNERS]
 
@@ -122,7 +122,7 @@ def _bone_transform(bone: Bone, key: Figure, target: Figure) -> Transform:
     axis, length = _direction(target.spots[bone.end, :2] - here)
     was_axis, was = _direction(key.spots[bone.end, :2] - there)
     ratio = key.unit / target.unit
-    along = min(max(was / max(length, 1e-3), ratio / STRETCH), ratio * STRETCH)
+    along = min(max(was / max(length, 1e-3), ratio / STRETCH), ratio * SHRUNK)
     matrix = _frame(was_axis).T @ np.diag(np.array([along, ratio], np.float32)) @ _frame(axis)
     return _transform(matrix, here, there)
 

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from engines.atlas.engine import AtlasEngine
 from engines.atlas.keys import figure_of, spread
-from engines.atlas.layers import PARTS, body_units, places
+from engines.atlas.layers import PARTS, body_units, closeness, places
 from engines.atlas.learning import Room, bundled, learned_atlas, worth
 from engines.atlas.packing import INDEX, packed
 from engines.atlas.posing import FADE, Poser, _depths, _kept_or_changed, _Playing, _reordered
@@ -320,8 +320,27 @@ def test_a_bone_is_not_drawn_out_however_it_is_foreshortened() -> None:
     stretches = np.linalg.svd(matrix)[1]
     scale = figure_of(key, SIZE).unit / figure_of(pose, SIZE).unit
     assert stretches.min() > scale / 1.41
-    matrix, _ = _bone_transform(PARTS[2].bones[0], figure_of(pose, SIZE), figure_of(key, SIZE))
-    assert np.linalg.svd(matrix)[1].max() < 1.41 / scale
+
+
+def test_a_bone_that_points_at_the_camera_is_shortened_with_it() -> None:
+    key, pose = dancing(8)[0].copy(), dancing(8)[0].copy()
+    shoulder, elbow = Joint.LEFT_SHOULDER, Joint.LEFT_ELBOW
+    for share, shrunk in ((0.4, 2.5), (0.1, 3.0)):
+        pose[elbow, :2] = key[shoulder, :2] + share * (key[elbow, :2] - key[shoulder, :2])
+        here, there = figure_of(key, SIZE), figure_of(pose, SIZE)
+        matrix, _ = _bone_transform(PARTS[2].bones[0], here, there)
+        along = pose[elbow, :2] - pose[shoulder, :2]
+        drawn = np.linalg.norm(matrix @ along) / np.linalg.norm(along) * there.unit / here.unit
+        assert drawn == pytest.approx(shrunk, rel=0.05)
+
+
+def test_the_shoulders_are_not_the_heads() -> None:
+    body = figure_of(dancing(1)[0], 256)
+    near = closeness((0, 0), (256, 256), body.spots, body.unit)
+    for shoulder in (Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER):
+        x, y = body.spots[shoulder, :2].astype(int)
+        above = y - int(0.05 * body.unit)
+        assert near[1, above, x] > near[0, above, x] + 0.2
 
 
 def test_a_sharp_frame_is_worth_more_and_a_blurred_one_less() -> None:
