@@ -1,5 +1,6 @@
 """Costumes: the rasterizer against longhand, the Firebird against a picture that was looked at, pairs."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+import understudy
 from engines.errors import ConfigError
 from engines.images import Frame
 from engines.pose.body import Pose, posed, projected
@@ -14,12 +16,15 @@ from engines.pose.guides import Fan, fan_ribs
 from engines.pose.landmarks import Joint, Landmarks, in_heights, mirrored
 from engines.pose.proportions import proportions_of
 from engines.pose.skeleton import DEFAULT_STYLE, style_hash
+from training.checkpoints import latest_checkpoint
 from training.costumes.costume import Costume, load_costume
 from training.costumes.making import render_pairs
 from training.costumes.motions import HALL, random_landmarks, standing_everywhere
 from training.costumes.raster import rasterized
 from training.costumes.rendering import rendered
 from training.costumes.stage import plate_of
+from training.pairs.store import open_pairs
+from training.runs import run_config
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "configs" / "costumes").glob("*.toml"))
@@ -51,6 +56,17 @@ def test_the_firebird_looks_as_it_did_when_it_was_looked_at(firebird: Costume) -
 
 def test_the_same_pose_gives_the_same_bits(firebird: Costume) -> None:
     assert np.array_equal(rendered(seen(DANCING), firebird, 128), rendered(seen(DANCING), firebird, 128))
+
+
+@pytest.mark.slow
+def test_a_frame_at_512_takes_less_than_a_third_of_a_second_of_one_core(firebird: Costume) -> None:
+    poses, taken = [random_landmarks(np.random.default_rng([2, n])) for n in range(6)], []
+    rendered(poses[0], firebird, 512)
+    for pose in poses:
+        began = time.thread_time()
+        rendered(pose, firebird, 512)
+        taken.append(time.thread_time() - began)
+    assert np.median(taken) < 0.3
 
 
 def test_a_mirrored_pose_has_the_mirrored_silhouette(firebird: Costume) -> None:
@@ -194,3 +210,17 @@ def test_a_bad_costume_is_refused_with_the_place_and_the_value(
 def test_a_costume_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.toml"):
         load_costume(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.slow
+def test_a_costume_is_rendered_and_learned_in_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    sets = ["size=64", "generator.width=8", "generator.blocks=1", "discriminator.width=8", "schedule.bn_batches=1"]
+    small = [text for value in (*sets, "run.judge_pose=false", "run.tensorboard=false") for text in ("--set", value)]
+    places = ["--pairs", str(tmp_path / "pairs"), "--out", str(tmp_path / "run")]
+    command = ["costume", "train", "configs/costumes/triadic.toml", *places, *small, "--count", "25", "--size", "64"]
+    assert understudy.main([*command, "--workers", "1", "--steps", "1"]) == 0
+    assert len(open_pairs(tmp_path / "pairs")) == 25
+    assert run_config(tmp_path / "run").title == "Triadic"
+    assert understudy.main([*command, "--steps", "2", "--resume"]) == 0
+    assert latest_checkpoint(tmp_path / "run").name == "step-0000002"
