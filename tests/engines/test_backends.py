@@ -459,7 +459,7 @@ def test_a_thousand_frames_leave_no_growth(backend: str) -> None:
 
 @EVERY
 def test_a_frame_allocates_no_picture(backend: str) -> None:
-    """numpy tells tracemalloc of every array; a picture of this size is 12 KiB, all that is made here is a dict."""
+    """numpy tells tracemalloc of every array; here only small change (views, dicts) is made."""
     engine, inputs = open_engine(figure_bundle(), backend, "f32", threads=1), {"conditioning": _picture()}
     engine(inputs)
     tracemalloc.start()
@@ -470,7 +470,7 @@ def test_a_frame_allocates_no_picture(backend: str) -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak - before < 4096
+    assert peak - before < 2 * SIZE * SIZE  # the smallest picture has three of these
 
 
 def test_openvino_is_loaded_without_its_telemetry() -> None:
