@@ -221,7 +221,7 @@ def test_what_the_discriminator_says_of_its_pictures_teaches_the_generator(tmp_p
     method = NextFrame(config(losses={"adversarial": 1, "feature_matching": 0}), _examples(tmp_path), CPU)
     real, fake = torch.rand(4, 9, 16, 16), torch.rand(4, 9, 16, 16, requires_grad=True)
     judge = method.networks["discriminator"]
-    losses = method._fool(judge, real, fake, step=10)
+    losses = method._fooling(judge, real, fake, step=10)
     losses["adversarial"].backward()
     assert fake.grad is not None
     scores, _ = judge(torch.cat([real, (fake - 0.1 * fake.grad / fake.grad.abs().max()).detach()]))

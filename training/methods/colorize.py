@@ -22,7 +22,8 @@ from training.color_metrics import averaged, evenly, figures
 from training.coloring import RANGE, ColorBatch, GrayExamples
 from training.config import TrainingConfig
 from training.devices import autocast, picture_tensor, placed
-from training.losses import FORMS, feature_distance
+from training.judging import fooling
+from training.losses import FORMS
 from training.methods import Seen
 from training.networks import generator
 from training.networks.patchgan import PatchGAN
@@ -80,7 +81,7 @@ class Colorize:
             self._has_judged = True
             real, fake = _joined(seen, color), _joined(seen, made)
             judged = self._taught(self._judge, real, fake.detach())
-            losses |= self._fool(self._judge, real, fake, step)
+            losses |= fooling(self._judge, torch.cat([real, fake]), self._form, self.config, step)
         total = torch.stack(list(losses.values())).sum()
         gradient = updated(self.optimizers["generator"], total, "generator")
         follow(self._average, self._generator, self.config.schedule.ema, step)
@@ -196,20 +197,6 @@ class Colorize:
         loss = self._form.judge(of_real, of_fake)
         gradient = updated(self.optimizers["discriminator"], loss, "discriminator")
         return self._form.told(loss, of_real, of_fake) | {"discriminator_gradient": gradient}
-
-    def _fool(self, judge: nn.Module, real: Tensor, fake: Tensor, step: int) -> dict[str, Tensor]:
-        config = self.config
-        judge.requires_grad_(False)
-        with autocast(config, self.device):
-            scores, features = judge(torch.cat([real, fake]))
-        judge.requires_grad_(True)
-        halves = [feature.chunk(2) for feature in features]
-        matched = feature_distance([fake for _, fake in halves], [real.detach() for real, _ in halves])
-        ramp = min(1.0, (step + 1 - config.discriminator.start_step) / config.discriminator.ramp_steps)
-        return {
-            "adversarial": ramp * config.losses.adversarial * self._form.fool(scores.float().chunk(2)[1]),
-            "features": ramp * config.losses.feature_matching * matched,
-        }
 
     def _set_learning_rates(self, progress: float) -> None:
         schedule = self.config.schedule

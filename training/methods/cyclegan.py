@@ -19,7 +19,8 @@ from engines.images import Frame
 from training import metrics
 from training.averaging import averaged_copy, follow
 from training.config import TrainingConfig
-from training.devices import autocast, picture_array, picture_tensor, placed
+from training.devices import picture_array, picture_tensor, placed
+from training.judging import ran
 from training.losses import FORMS, edge_l1
 from training.methods import Seen
 from training.methods.fastcut import imagined, none_if_unknown, reestimated
@@ -90,8 +91,8 @@ class CycleGAN:
             fake_b, same_b = self._drawn(self._generators.there, a, b)
             fake_a, same_a = self._drawn(self._generators.back, b, a)
             again_a, again_b = (
-                self._through(self._generators.back, fake_b),
-                self._through(self._generators.there, fake_a),
+                self._ran(self._generators.back, fake_b),
+                self._ran(self._generators.there, fake_a),
             )
         losses = self._losses((a, b), (fake_a, fake_b), (again_a, again_b), (same_a, same_b))
         total = torch.stack(list(losses.values())).sum()
@@ -113,7 +114,7 @@ class CycleGAN:
 
     @torch.no_grad()
     def recognized(self, batch: UnpairedBatch) -> float | None:
-        scores = self._scores(self._judges.there, self._pictures(batch.real))
+        scores = self._ran(self._judges.there, self._pictures(batch.real))
         return float((scores > self._form.border).float().mean())
 
     def measured(self, performer: nn.Module, examples: UnpairedExamples, indices: list[int]) -> Measured:
@@ -164,8 +165,8 @@ class CycleGAN:
         style = self.config.style
         with part("fooling"):
             self._judges.requires_grad_(False)
-            fooled = self._form.fool(self._scores(self._judges.there, fake[1]))
-            fooled = fooled + self._form.fool(self._scores(self._judges.back, fake[0]))
+            fooled = self._form.fool(self._ran(self._judges.there, fake[1]))
+            fooled = fooled + self._form.fool(self._ran(self._judges.back, fake[0]))
             self._judges.requires_grad_(True)
         cycle = functional.l1_loss(again[0], real[0]) + functional.l1_loss(again[1], real[1])
         losses = {"adversarial": self.config.losses.adversarial * fooled, "cycle": style.cycle * cycle}
@@ -181,7 +182,7 @@ class CycleGAN:
 
     def _steady(self, network: nn.Module, looked_at: Tensor, shown: Tensor) -> Tensor:
         motion = small_motion(looked_at)
-        return steadiness(self._through(network, moved(looked_at, motion)), shown, motion)
+        return steadiness(self._ran(network, moved(looked_at, motion)), shown, motion)
 
     def _taught(self, real: "_Two", fake: "_Two") -> dict[str, Tensor]:
         """One update of both discriminators against pictures of the pools, halved as published."""
@@ -192,7 +193,7 @@ class CycleGAN:
         loss, right = torch.zeros((), device=self.device), []
         with part("judging"):
             for judge, real_one, fake_one in judged:
-                of_real, of_fake = self._scores(judge, torch.cat([real_one, fake_one])).chunk(2)
+                of_real, of_fake = self._ran(judge, torch.cat([real_one, fake_one])).chunk(2)
                 loss = loss + 0.5 * self._form.judge(of_real, of_fake)
                 border = self._form.border
                 right.append(((of_real.detach() > border).float().mean(), (of_fake.detach() <= border).float().mean()))
@@ -216,7 +217,7 @@ class CycleGAN:
                 (self._students.there, real[0], wanted[1]),
                 (self._students.back, real[1], wanted[0]),
             ):
-                drawn = self._through(student, looked_at)
+                drawn = self._ran(student, looked_at)
                 loss = loss + functional.l1_loss(drawn, shown) + edge_l1(drawn, shown, whole)
         updated(self.optimizers["student"], loss, "student")
         return {"student": loss.detach()}
@@ -247,19 +248,12 @@ class CycleGAN:
     def _drawn(self, network: nn.Module, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
         """What is shown for the source and, where identity counts, for the target; in one pass."""
         if not self.config.style.identity:
-            return self._through(network, source), None
-        fake, same = self._through(network, torch.cat([source, target])).chunk(2)
+            return self._ran(network, source), None
+        fake, same = self._ran(network, torch.cat([source, target])).chunk(2)
         return fake, same
 
-    def _scores(self, judge: nn.Module, pictures: Tensor) -> Tensor:
-        with autocast(self.config, self.device):
-            scores, _ = judge(pictures)
-        return scores.float()  # type: ignore[no-any-return]
-
-    def _through(self, network: nn.Module, pictures: Tensor) -> Tensor:
-        with autocast(self.config, self.device):
-            drawn = network(pictures)
-        return drawn.float()  # type: ignore[no-any-return]
+    def _ran(self, network: nn.Module, pictures: Tensor) -> Tensor:
+        return ran(network, pictures, self.config)
 
     def _pictures(self, pictures: NDArray[np.uint8]) -> Tensor:
         return picture_tensor(pictures, self.device)

@@ -17,6 +17,7 @@ from training.averaging import averaged_copy, follow, reestimate_norms
 from training.config import TrainingConfig
 from training.contrast import PatchHeads, drawn_places, encoded, patch_contrast
 from training.devices import autocast, picture_array, picture_tensor, placed
+from training.judging import ran
 from training.losses import FORMS
 from training.methods import Seen
 from training.networks import discriminator, generator
@@ -65,20 +66,20 @@ class FastCUT:
         flipped = style.flip_equivariance and bool(torch.rand(()) < 0.5)
         shown_it = looked_at.flip(3) if flipped else looked_at
         with part("generator"):
-            fake = self._through(self._generator, shown_it)
+            fake = self._ran(self._generator, shown_it)
         judged = self._taught(real, fake.detach())
         with part("fooling"):
             self._judge.requires_grad_(False)
-            losses = {"adversarial": self.config.losses.adversarial * self._form.fool(self._scores(fake))}
+            losses = {"adversarial": self.config.losses.adversarial * self._form.fool(self._ran(self._judge, fake))}
             self._judge.requires_grad_(True)
         with part("contrast"):
             losses["contrast"] = style.contrast * self._contrast(looked_at, fake, flipped)
             if style.contrast_identity:
-                same = self._through(self._generator, real)
+                same = self._ran(self._generator, real)
                 losses["contrast_identity"] = style.contrast_identity * self._contrast(real, same, False)
         if style.flow:
             motion = small_motion(looked_at)
-            again = self._through(self._generator, moved(shown_it, motion))
+            again = self._ran(self._generator, moved(shown_it, motion))
             losses["flow"] = style.flow * steadiness(again, fake, motion)
         total = torch.stack(list(losses.values())).sum()
         self.optimizers["heads"].zero_grad(set_to_none=True)
@@ -100,7 +101,7 @@ class FastCUT:
 
     @torch.no_grad()
     def recognized(self, batch: UnpairedBatch) -> float | None:
-        return float((self._scores(self._pictures(batch.real)) > self._form.border).float().mean())
+        return float((self._ran(self._judge, self._pictures(batch.real)) > self._form.border).float().mean())
 
     def measured(self, performer: nn.Module, examples: UnpairedExamples, indices: list[int]) -> Measured:
         batch = examples.plain(indices)
@@ -121,7 +122,7 @@ class FastCUT:
     def _taught(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """One update of the discriminator; half as published, since it is a mean of both kinds of pictures."""
         with part("judging"):
-            of_real, of_fake = self._scores(torch.cat([real, fake])).chunk(2)
+            of_real, of_fake = self._ran(self._judge, torch.cat([real, fake])).chunk(2)
         loss = self._form.judge(of_real, of_fake)
         gradient = updated(self.optimizers["discriminator"], 0.5 * loss, "discriminator")
         border = self._form.border
@@ -144,15 +145,8 @@ class FastCUT:
             wanted = self._heads(keys, places)
         return patch_contrast(self._heads(queries, places), wanted, style.temperature)
 
-    def _scores(self, pictures: Tensor) -> Tensor:
-        with autocast(self.config, self.device):
-            scores, _ = self._judge(pictures)
-        return scores.float()  # type: ignore[no-any-return]
-
-    def _through(self, network: nn.Module, pictures: Tensor) -> Tensor:
-        with autocast(self.config, self.device):
-            drawn = network(pictures)
-        return drawn.float()  # type: ignore[no-any-return]
+    def _ran(self, network: nn.Module, pictures: Tensor) -> Tensor:
+        return ran(network, pictures, self.config)
 
     def _pictures(self, pictures: NDArray[np.uint8]) -> Tensor:
         return picture_tensor(pictures, self.device)

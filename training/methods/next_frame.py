@@ -6,7 +6,7 @@ in cycles it is rolled out and learns the way back into the film from where it w
 three pictures in a row; and its motion energy is held to the film's, place by place.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from training.cuts import crop_side
 from training.devices import autocast, picture_array, picture_tensor, placed
 from training.divergent import Divergent, rolled, room_for
 from training.film_examples import FilmBatch, FilmExamples
+from training.judging import fooling
 from training.losses import FORMS, cut_out, feature_distance, lightly_changed
 from training.methods import Seen
 from training.networks import discriminator, generator
@@ -108,7 +109,7 @@ class NextFrame:
             views = [cut_out(one, torch.from_numpy(batch.crops), crop_side(self.config)) for one in (real, fake)]
             judged = self._taught(self._discriminator, views[0], views[1].detach(), step)
             with part("fooling"):
-                losses = losses | self._fool(self._discriminator, views[0], views[1], step)
+                losses = losses | self._fooling(self._discriminator, views[0], views[1], step)
         total = torch.stack(list(losses.values())).sum()
         gradient = updated(self.optimizers["generator"], total, "generator", most=MOST_GRADIENT)
         with part("average"):
@@ -244,20 +245,9 @@ class NextFrame:
         gradient = updated(self.optimizers["discriminator"], loss, "discriminator")
         return self._form.told(loss, of_real, of_fake) | {"discriminator_gradient": gradient}
 
-    def _fool(self, judge: nn.Module, real: Tensor, fake: Tensor, step: int) -> dict[str, Tensor]:
-        config = self.config
-        judge.requires_grad_(False)
-        with autocast(config, self.device):
-            scores, features = judge(self._shown_to_judge(torch.cat([real, fake]), step))
-        judge.requires_grad_(True)
-        halves = [feature.float().chunk(2) for feature in features]
-        # Means over crops: the two halves are of different places and times, only their statistics should agree.
-        matched = feature_distance([of_fake.mean(0) for _, of_fake in halves], [r.mean(0).detach() for r, _ in halves])
-        ramp = min(1.0, (step + 1 - config.discriminator.start_step) / config.discriminator.ramp_steps)
-        return {
-            "adversarial": ramp * config.losses.adversarial * self._form.fool(scores.float().chunk(2)[1]),
-            "features": ramp * config.losses.feature_matching * matched,
-        }
+    def _fooling(self, judge: nn.Module, real: Tensor, fake: Tensor, step: int) -> dict[str, Tensor]:
+        both = self._shown_to_judge(torch.cat([real, fake]), step)
+        return fooling(judge, both, self._form, self.config, step, _gap_of_means)
 
     def _shown_to_judge(self, views: Tensor, step: int) -> Tensor:
         return lightly_changed(views, step) if self.config.discriminator.augment else views
@@ -277,6 +267,11 @@ class NextFrame:
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = rates[name] * falling(progress, schedule)
+
+
+def _gap_of_means(generated: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+    """Over the crops: the two halves are of different places and times, only their statistics should agree."""
+    return feature_distance([each.float().mean(0) for each in generated], [each.float().mean(0) for each in real])
 
 
 def _energy(picture: Tensor, before: Tensor) -> Tensor:

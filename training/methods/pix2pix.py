@@ -21,12 +21,12 @@ from training.cuts import crop_side
 from training.datasets import Batch, random_batch
 from training.devices import autocast, picture_array, picture_tensor, placed
 from training.examples import AnyExamples
+from training.judging import fooling
 from training.losses import (
     FORMS,
     composited,
     cut_out,
     edge_l1,
-    feature_distance,
     gradient_penalty,
     lightly_changed,
     matte_gap,
@@ -88,7 +88,7 @@ class Pix2Pix:
             views_real, views_fake = self._views(real, conditioning, batch), self._views(shown, conditioning, batch)
             judged = self._taught(self._discriminator, views_real, views_fake.detach(), step)
             with part("fooling"):
-                losses = losses | self._fool(self._discriminator, views_real, views_fake, step)
+                losses = losses | self._fooling(self._discriminator, views_real, views_fake, step)
         total = torch.stack(list(losses.values())).sum()
         gradient = updated(self.optimizers["generator"], total, "generator")
         with part("average"):
@@ -226,20 +226,10 @@ class Pix2Pix:
         gradient = updated(self.optimizers["discriminator"], total, "discriminator")
         return self._form.told(loss, of_real, of_fake) | {"discriminator_gradient": gradient}
 
-    def _fool(self, judge: nn.Module, real: Tensor, fake: Tensor, step: int) -> dict[str, Tensor]:
-        config = self.config
+    def _fooling(self, judge: nn.Module, real: Tensor, fake: Tensor, step: int) -> dict[str, Tensor]:
         both = torch.cat([real, fake])
-        judge.requires_grad_(False)
-        with autocast(config, self.device):
-            scores, features = judge(lightly_changed(both, step) if config.discriminator.augment else both)
-        judge.requires_grad_(True)
-        halves = [feature.chunk(2) for feature in features]
-        matched = feature_distance([fake for _, fake in halves], [real.detach() for real, _ in halves])
-        ramp = min(1.0, (step + 1 - config.discriminator.start_step) / config.discriminator.ramp_steps)
-        return {
-            "adversarial": ramp * config.losses.adversarial * self._form.fool(scores.float().chunk(2)[1]),
-            "features": ramp * config.losses.feature_matching * matched,
-        }
+        both = lightly_changed(both, step) if self.config.discriminator.augment else both
+        return fooling(judge, both, self._form, self.config, step)
 
     def _views(self, pictures: Tensor, conditioning: Tensor, batch: Batch) -> Tensor:
         if self.config.discriminator.kind == "patch":
