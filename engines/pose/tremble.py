@@ -67,7 +67,7 @@ def without_tremble(landmarks: NDArray[np.float32], moved: NDArray[np.float32]) 
     """
     held = landmarks.copy()
     unit = max(float(np.median([torso_length(found[:, :2]) for found in landmarks])), 1e-3)
-    known = np.isfinite(moved).all(axis=-1)
+    known = np.asarray(np.isfinite(moved).all(axis=-1))
     flow = np.where(known[..., None], moved, 0)
     jumps = np.zeros(known.shape, np.float32)
     jumps[1:] = np.linalg.norm(landmarks[1:, :, :2] - landmarks[:-1, :, :2] - flow[1:], axis=-1) / unit
