@@ -41,9 +41,10 @@ class Attract:
         else:
             self._since_s = None
         self.is_idle = after_s > 0 and time_s - self._seen_s >= after_s
-        return self._danced(size, time_s) if self.is_idle else visitor
+        return self.danced(size, time_s) if self.is_idle else visitor
 
-    def _danced(self, size: Size, time_s: float) -> Landmarks:
+    def danced(self, size: Size, time_s: float) -> Landmarks:
+        """The dancer's pose, whoever is there: between two frames nobody has come or gone."""
         if self._dancer is None or size != self._size:
             self._dancer, self._size = self._opened(size), size
         return self._dancer.landmarks_at(time_s)

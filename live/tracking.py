@@ -18,6 +18,9 @@ from live.zone import counted, covered
 ALONE_S = 1 / 30
 """How often the attract mode moves while no frame comes."""
 
+NOBODY_S = 1.0
+"""Who was seen counts as there until the next frame, which may take so long: few cameras give 30 a second at night."""
+
 NO_FRAME = np.zeros((480, 640, 3), np.uint8)
 NO_FRAME.flags.writeable = False
 
@@ -61,8 +64,14 @@ class Tracking:
         now_s = time.perf_counter()
         if controls.idle_after <= 0 or (self._last and now_s - self._last.captured_s < ALONE_S):
             return False
-        frame = self._last.frame if self._last else NO_FRAME
-        seen = self._attracted(Captured(frame, now_s), Tracked(None, None, now_s), controls, 0.0)
+        captured = Captured(self._last.frame if self._last else NO_FRAME, now_s)
+        if self._last is None or now_s - self._last.captured_s >= NOBODY_S:
+            seen = self._attracted(captured, Tracked(None, None, now_s), controls, 0.0)
+        elif self._attract.is_idle:
+            size = captured.frame.shape[0], captured.frame.shape[1]
+            seen = Seen(captured, Tracked(self._attract.danced(size, now_s), None, now_s), is_idle=True)
+        else:
+            return False
         if seen.is_idle:
             self._out.put(seen)
         return seen.is_idle

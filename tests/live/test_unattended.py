@@ -196,6 +196,31 @@ def test_the_dancer_dances_on_while_no_frame_comes() -> None:
     assert out.newest.value.tracked.landmarks is not None
 
 
+class Seeing(FakeTracker):
+    """Finds whom it is told to find."""
+
+    visitor: np.ndarray | None = None
+
+    def track(self, _frame: np.ndarray, time_s: float) -> Tracked:
+        return Tracked(self.visitor, None, time_s)
+
+
+def test_somebody_ends_the_dance_before_a_camera_of_12_frames_a_second_too() -> None:
+    frames: Latest[Captured] = Latest()
+    out: Latest[Seen] = Latest()
+    tracker = Seeing()
+    tracking = Tracking(lambda: tracker, frames, out, Gauges(), lambda: Controls(idle_after=0.1))
+    for tracker.visitor in (None, standing()):
+        began_s = time.perf_counter()
+        while (now_s := time.perf_counter()) - began_s < (0.3 if tracker.visitor is None else 0.8):
+            last = frames.newest
+            if last is None or now_s - last.value.captured_s >= 1 / 12:
+                frames.put(Captured(np.zeros((48, 64, 3), np.uint8), now_s))
+            tracking.step()
+        assert out.newest is not None
+        assert out.newest.value.is_idle == (tracker.visitor is None)
+
+
 @pytest.mark.parametrize(("x", "counts"), [(0.5, True), (0.2, False)])
 def test_only_who_stands_in_the_zone_counts(x: float, counts: bool) -> None:
     controls = Controls(zone_left=0.4, zone_right=0.6)
