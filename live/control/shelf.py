@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,11 +37,13 @@ class Shelf:
     def read(self, name: str, kind: type[M]) -> M:
         """What file `name` holds; `kind()` where there is none. Raises `BadInput` naming file, key and value."""
         path = self.folder / name if self.folder else None
-        if path is None or not path.exists():
+        if path is None:
             return kind()
         self._broken.add(name)
         try:
             value = kind.model_validate_json(path.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            value = kind()
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -96,7 +99,8 @@ class Shelf:
                 self._broken.discard(path.name)
             os.replace(temporary, path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # where the folder is a file, there is nothing to take away either
+                temporary.unlink(missing_ok=True)
             raise BadInput(
                 f"{path}: cannot be written ({error.strerror}); free some space, or name another folder with --presets"
             ) from error

@@ -393,6 +393,19 @@ def test_presets_come_back_from_the_disk(tmp_path: Path) -> None:
     assert told(again, ("/preset/recall", "warm")).mix == 0.3
 
 
+def test_a_folder_that_is_none_is_one_sentence_and_ends_no_show(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    shelf = Shelf(tmp_path / "file" / "control")
+    assert shelf.read("cues.json", CueFile) == CueFile()
+    shelf.keep("cues.json", CueFile())
+    with pytest.raises(BadInput, match=r"cues\.json: cannot be written .* --presets"):
+        shelf.step()
+    shelf.flush()
+    assert "cannot be written" in caplog.text
+
+
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shelf = Shelf(tmp_path)
     shelf.keep("cues.json", CueFile(cues=(Cue(name="A", preset="a"),)))
