@@ -16,6 +16,7 @@ from live.pacing import Clock, Sleep
 
 log = logging.getLogger(__name__)
 
+NO_DEVICE = "no MIDI controller is connected; plug one in and start again to use it"
 FILE = "midi.json"
 POLL_S = 0.005
 AT_ONCE = 64
@@ -66,7 +67,7 @@ class Midi:
         if self._inputs is None:
             self._inputs = self._opened()
             if not self._inputs:
-                log.info("no MIDI controller is connected; plug one in and start again to use it")
+                log.info(NO_DEVICE)
         if not self._inputs:
             self._sleep(0.1)
             return False
@@ -122,6 +123,8 @@ class Midi:
         self._desk.said.append(("/midi/learned", (address, what)))
 
     def _learn(self, arguments: Sequence[Any], _now_s: float) -> str | None:
+        if self._inputs is not None and not self._inputs:
+            return NO_DEVICE
         address = last_of(arguments)
         if not isinstance(address, str):
             address = ""

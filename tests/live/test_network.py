@@ -435,6 +435,16 @@ def test_without_a_device_it_says_so_and_rests(caplog: pytest.LogCaptureFixture)
     ]
 
 
+def test_who_asks_to_learn_without_a_device_is_told() -> None:
+    desk = Desk()
+    midi = Midi(desk, opened=list, sleep=lambda _s: None)
+    midi.step()
+    desk.receive([("/midi/learn", ("/mix",))], 0.0)
+    desk.tick(0.0)
+    assert [address for address, _ in desk.said] == ["/error"]
+    assert "no MIDI controller" in desk.said[0][1][0]
+
+
 def test_pygames_midi_is_asked_and_nothing_breaks_where_there_is_none() -> None:
     midi = Midi(Desk(), sleep=lambda _s: None)
     midi.step()
