@@ -18,24 +18,25 @@ LOG_BYTES, LOG_FILES = 5_000_000, 5
 
 @dataclass(frozen=True)
 class Hours:
-    """When the show is open, each day; over midnight where the end comes before the beginning."""
+    """When the show is open, each day; over midnight where the end comes before the beginning, always where it is the
+    same time."""
 
     opens: time
     closes: time
 
     def is_open(self, now: datetime) -> bool:
         moment = now.time()
-        if self.opens <= self.closes:
+        if self.opens < self.closes:
             return self.opens <= moment < self.closes
         return moment >= self.opens or moment < self.closes
 
 
 def hours_of(text: str) -> Hours:
-    """`10:00-18:30`. Raises `ConfigError`."""
+    """`10:00-18:30`, also `10:00-24:00`. Raises `ConfigError`."""
     opens, dash, closes = text.partition("-")
     if not dash:
         raise ConfigError(f"open_hours = {text!r}: write FROM-TO, for example 10:00-18:30")
-    return Hours(clock_time(opens), clock_time(closes))
+    return Hours(clock_time(opens), time(0) if closes.strip() == "24:00" else clock_time(closes))
 
 
 def clock_time(text: str) -> time:
