@@ -36,6 +36,7 @@ class Sending:
         self.name, self._opened, self._tap = name, opened, tap
         self.fault: str | None = None
         self.sent = 0
+        self._rests = False
         self._slot: Latest[Rgba] = Latest()
         self._halt = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -43,7 +44,7 @@ class Sending:
 
     def show(self, picture: Frame, _tick: Tick) -> None:
         tapped = self._tap(picture)
-        if tapped is not None and not self.fault:
+        if tapped is not None and not self._rests:
             self._slot.put(_rgba(tapped))
 
     def close(self) -> None:
@@ -55,10 +56,10 @@ class Sending:
             try:
                 self._send_all()
             except Exception as error:  # the guard of this part
-                self.fault = str(error) or type(error).__name__
+                self.fault, self._rests = str(error) or type(error).__name__, True
                 if self._halt.wait(RETRY_S):
                     return
-                self.fault = None
+                self._rests = False
 
     def _send_all(self) -> None:
         sender: Sender | None = None
@@ -76,6 +77,7 @@ class Sending:
                     size = picture.shape[0], picture.shape[1]
                     sender = self._opened(size)
                 sender.send(picture)
+                self.fault = None  # not before: what is tried again in vain is one fault and not one each time
                 self.sent += 1
         finally:
             if sender:

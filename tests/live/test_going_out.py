@@ -255,6 +255,31 @@ def test_a_program_that_cannot_be_reached_is_told_in_a_sentence() -> None:
     sink.close()
 
 
+def test_what_is_tried_again_in_vain_stays_one_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("live.sinks.sending.RETRY_S", 0.02)
+    tries, works = [], threading.Event()
+
+    def opened(size: Size) -> _Heard:
+        tries.append(1)
+        if not works.is_set():
+            raise Unavailable("not now")
+        return _Heard(size)
+
+    told: list[str] = []
+    sink = Sending("ndi", opened, lambda picture: picture)
+    faults = Faults(lambda _part, sentence: told.append(sentence))
+    outputs = Outputs([sink], faults)
+
+    def shown() -> None:
+        outputs.show(np.zeros((8, 8, 3), np.uint8), _tick(0))
+
+    _until(lambda: shown() or len(tries) > 5)
+    assert told == ["not now"]
+    works.set()
+    _until(lambda: shown() or (sink.sent and not faults.now))
+    sink.close()
+
+
 @pytest.mark.parametrize("kind", ["spout", "syphon"])
 def test_what_exists_on_another_system_only_says_so(kind: str) -> None:
     with pytest.raises(Unavailable, match=r"only|needs the package"):

@@ -40,6 +40,10 @@ ROOT = Path(__file__).parents[2]
         ("10:00-18:00", "18:00", False),
         ("20:00-02:00", "01:30", True),
         ("20:00-02:00", "12:00", False),
+        ("10:00-24:00", "23:59", True),
+        ("10:00-24:00", "00:00", False),
+        ("00:00-24:00", "23:59", True),
+        ("00:00-00:00", "12:00", True),
     ],
 )
 def test_hours_may_go_over_midnight(hours: str, at: str, is_open: bool) -> None:
