@@ -30,6 +30,7 @@ class Telemetry:
         self._beats = 0
         self._performer = ""
         self._engine = ""
+        self._greeted = out.greeted
 
     def step(self) -> bool:
         """Tell what is new; waits a moment for landmarks."""
@@ -71,6 +72,8 @@ class Telemetry:
         # No figure yet is 0: a CHOP knows no "none", and NaN spreads through everything it touches.
         finite = [value if math.isfinite(value) else 0.0 for value in beat]
         self._out.send_many([(signal.address, (value,)) for signal, value in zip(HEARTBEAT, finite, strict=True)])
+        if self._out.greeted != self._greeted:
+            self._greeted, self._performer, self._engine = self._out.greeted, "", ""
         if figures.performer != self._performer:
             self._performer = figures.performer
             self._out.send("/performer", figures.performer)

@@ -29,6 +29,8 @@ class OscSender:
         self._to, self._pose_to = (host, port), pose_to
         self._subscribers: dict[Host, str] = {}
         self.listeners: list[Listener] = []
+        self.greeted = 0
+        """How often somebody began to listen, who knows nothing yet."""
 
     @property
     def subscribers(self) -> list[Host]:
@@ -38,6 +40,7 @@ class OscSender:
         """`control` is the socket from which this listener turns controls; of too many the oldest leaves."""
         others = {each: name for each, name in self._subscribers.items() if each != host}
         self._subscribers = dict([*others.items(), (host, control)][-SUBSCRIBERS:])
+        self.greeted += 1
 
     def unsubscribe(self, host: str, port: int | None) -> None:
         """This port of a host, or all of them."""
