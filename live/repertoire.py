@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 from engines.bundle import find_bundles, open_bundle
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 
 ENTRANCE_S = 5.0
 """How long the old performer waits for the first picture of the new one before it leaves anyway."""
+
+TOLD_S = 10.0
+"""A name that nobody has, or a bundle that does not open, stands over the picture for so long and not all evening."""
 
 Opened = Callable[[Path], StandIn]
 Followed = Callable[[StandIn], FollowsPeople]
@@ -151,6 +155,8 @@ class Repertoire:
         self._other_coming: Future[Act] | None = None
         self._leaving: Act | None = None
         self._entered_s = 0.0
+        self._now_s = 0.0
+        self._told_s: float | None = None
         self.other: Act | None = None
         """The one to crossfade to, kept ready."""
         self.act = begin(self._paths[0]).start()
@@ -162,6 +168,9 @@ class Repertoire:
 
     def on_stage(self, controls: Controls, now_s: float = 0.0) -> Act:
         """The act to show in this tick. Starts loading when the controls ask for another; never waits."""
+        self._now_s = now_s
+        if self._told_s is not None and now_s - self._told_s > TOLD_S:
+            self._settle_fault()
         self._call_other(controls)
         self._hear(controls)
         if self._coming is None:
@@ -178,6 +187,14 @@ class Repertoire:
             self._coming = None
         self.act.is_awake = self.other is None or controls.crossfade < 1
         return self.act
+
+    def agree(self, settle: Callable[[str], None]) -> None:
+        """Let the control name who is on stage, once nobody else is awaited: whoever came on by another way (a key, a
+        visitor who left), or stayed since the one that was asked for does not exist."""
+        name = self.act.path.name
+        if not (self._coming or self._called or self._steps or self._named_last) and self._controls.bundle != name:
+            self._controls = replace(self._controls, bundle=name)
+            settle(name)
 
     def beside(self, controls: Controls, now_s: float) -> list[tuple[Act, float]]:
         """Who else is seen, each over those before it by its share: the other performer, and the one that leaves."""
@@ -260,8 +277,16 @@ class Repertoire:
             if path.name.lower() == name.lower():
                 return path
         known = ", ".join(self.names)
-        self._faults.report("repertoire", BadInput(f"no performer is called {name!r}; there are {known}"))
+        self._tell(BadInput(f"no performer is called {name!r}; there are {known}"))
         return None
+
+    def _tell(self, error: Exception) -> None:
+        self._told_s = self._now_s
+        self._faults.report("repertoire", error)
+
+    def _settle_fault(self) -> None:
+        self._told_s = None
+        self._faults.clear("repertoire")
 
     def _load(self, path: Path) -> "Future[Act]":
         future: Future[Act] = Future()
@@ -288,9 +313,9 @@ class Repertoire:
         """Who has come on; None, and a fault told, when that failed."""
         error = coming.exception()
         if isinstance(error, Exception):
-            self._faults.report("repertoire", error)
+            self._tell(error)
             return None
-        self._faults.clear("repertoire")
+        self._settle_fault()
         return coming.result()
 
     @staticmethod

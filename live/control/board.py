@@ -56,6 +56,9 @@ class Board:
         self._ramps.pop(control.name, None)
         self._base[control.name] = value
 
+    def settle(self, values: Mapping[str, Value]) -> None:
+        self._base.update(values)
+
     def step(self, control: Control, step: float, now_s: float) -> None:
         """A key: turns a switch, fires a trigger, moves a slider by a share of its range (0 turns it over)."""
         value: Any = self._base[control.name]

@@ -44,7 +44,8 @@ class _Arrived:
 
 
 class Desk:
-    """The values of all controls, and who may change them. Any thread may call; `tick` and `take_up` are the main's."""
+    """The values of all controls, and who may change them. Any thread may call; `tick`, `settle` and `take_up` are
+    the main's."""
 
     def __init__(
         self,
@@ -123,6 +124,10 @@ class Desk:
                     self._note_panic(bool(value))
                 else:
                     self._note_value(Meaning(by_name[name], "natural"), value, 0.0, "")
+
+    def settle(self, **values: Value) -> None:
+        """What came of what was asked, by field name: no hand has moved these. For the main thread."""
+        self._board.settle(values)
 
     def press(self, key: str) -> bool:
         """A key of the tables; False when nothing has it."""

@@ -282,6 +282,47 @@ def test_a_name_that_nobody_has_does_not_take_the_place_of_one_that_was_asked_fo
         assert show.repertoire.act.path.name == "moss"
 
 
+def test_the_control_names_who_is_on_stage_whichever_way_they_came(bundles: tuple[Path, ...]) -> None:
+    sink, came = FakeSink(), []
+
+    with staged(bundles, sink) as show:
+
+        def turn(_sink: FakeSink) -> bool:
+            on_stage = show.repertoire.act.path.name
+            if (not came or came[-1] != on_stage) and show.desk.read().bundle == on_stage:
+                came.append(on_stage)
+                if len(came) == 2:
+                    show.desk.press("n")
+                else:
+                    show.desk.set(bundle="frost")  # the third time after "n" has taken frost off the stage
+            return len(came) == 4
+
+        sink.until = turn
+        play(show)
+    assert came == ["ember", "frost", "moss", "frost"]
+
+
+def test_a_name_that_nobody_has_is_told_for_a_moment_and_not_taken(
+    bundles: tuple[Path, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("live.repertoire.TOLD_S", 0.2)
+    sink, told = FakeSink(), []
+
+    with staged(bundles, sink) as show:
+
+        def turn(_sink: FakeSink) -> bool:
+            if len(sink.pictures) == 5:
+                show.desk.set(bundle="nobody")
+            if "repertoire" in show.faults.now:
+                told.append(show.faults.now["repertoire"])
+            return bool(told) and "repertoire" not in show.faults.now
+
+        sink.until = turn
+        play(show)
+        assert "no performer is called 'nobody'" in told[0]
+        assert show.desk.read().bundle == "ember"
+
+
 def test_a_performer_that_does_not_open_leaves_the_one_on_stage(bundles: tuple[Path, ...]) -> None:
     def opened(path: Path, _options: LiveOptions) -> Any:
         if path.name == "frost":
