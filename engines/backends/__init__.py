@@ -152,7 +152,12 @@ def graph_for(bundle: Bundle, backend: str, precision: str = "auto") -> tuple[by
     chosen, why = _chosen_precision(bundle, backend, precision, backend_precisions(backend))
     graph = bundle.manifest.graph(chosen if chosen == "int8" else "f32")
     assert graph is not None  # a manifest with graphs holds f32, and int8 was looked for
-    return bundle.read(graph.file), f"{bundle.label}: {graph.file}", chosen, why
+    data, label = bundle.read(graph.file), f"{bundle.label}: {graph.file}"
+    if not backend.startswith("openvino"):  # which looks at what it reads anyway
+        from engines.backends.openvino import check_sizes
+
+        check_sizes(data, label)
+    return data, label, chosen, why
 
 
 def backend_named(backend: str) -> Any:

@@ -136,6 +136,18 @@ def silent_openvino() -> Any:
     return openvino
 
 
+def check_sizes(graph: bytes, label: str) -> None:
+    """Refuse, for backends that do not tell shapes before they fill memory, what this one would refuse.
+
+    What OpenVINO cannot read it cannot judge: then the backend's own words are waited for. Raises `BundleError`.
+    """
+    try:
+        model = _core().read_model(graph)
+    except (ImportError, OSError, RuntimeError):
+        return
+    _check_tensors(model, label)
+
+
 def _check_tensors(model: Any, label: str) -> None:
     """Refuse what would fill the memory while it is compiled: a few bytes of graph can ask for any size inside."""
     for operation in model.get_ops():

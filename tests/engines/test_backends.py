@@ -338,7 +338,8 @@ def test_a_graph_whose_shapes_contradict_its_ports_is_refused(backend: str) -> N
         )
 
 
-def test_a_small_graph_that_asks_for_terabytes_is_refused_before_it_is_compiled() -> None:
+@EVERY
+def test_a_small_graph_that_asks_for_terabytes_is_refused_before_it_is_compiled(backend: str) -> None:
     shape = onnx.numpy_helper.from_array(np.array([1, 3 << 20, 1024, 1024], np.int64))
     nodes = [
         *head("conditioning", "x"),
@@ -350,10 +351,11 @@ def test_a_small_graph_that_asks_for_terabytes_is_refused_before_it_is_compiled(
         *tail("y", "image"),
     ]
     with pytest.raises(BundleError, match="at most 256 Mi values are run"):
-        open_engine(_bundle_of(nodes))
+        open_engine(_bundle_of(nodes), backend)
 
 
-def test_a_graph_whose_sizes_depend_on_the_picture_is_refused() -> None:
+@EVERY
+def test_a_graph_whose_sizes_depend_on_the_picture_is_refused(backend: str) -> None:
     nodes = [
         *head("conditioning", "x"),
         helper.make_node("NonZero", ["x"], ["where"]),
@@ -363,7 +365,7 @@ def test_a_graph_whose_sizes_depend_on_the_picture_is_refused() -> None:
         *tail("y", "image"),
     ]
     with pytest.raises(BundleError, match="has no fixed shape"):
-        open_engine(_bundle_of(nodes))
+        open_engine(_bundle_of(nodes), backend)
 
 
 # Threads and memory --------------------------------------------------------------------------------------------------
