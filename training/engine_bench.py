@@ -35,6 +35,7 @@ from training.quantization import psnr_db
 WARM = 5
 PATIENCE_S = 8.0  # a row of a generator that takes a second a picture is cut short after this
 LEAST_RUNS = 8
+LISTEN_S = 2.0
 
 Call = Callable[[Frame], object]
 
@@ -56,7 +57,9 @@ def bench_engines(
     entrants = [_entrant(given) for given in generators]
     threads = threads or cores()
     torch.set_num_threads(threads)
-    header, console = {**measured_header(), "load_before": _load(), "threads": threads}, Console(stderr=True)
+    console = Console(stderr=True)
+    load = {"load_before": _load(), "wanted_before": wanted_cores()}
+    header = {**measured_header(), **load, "threads": threads}
     rows: list[dict[str, Any]] = []
     for name, config in entrants:
         for size in sizes:
@@ -64,7 +67,7 @@ def bench_engines(
             rows += _measured(
                 contender(name, size, config), runs, threads, lambda what: console.print(f"  {what}", highlight=False)
             )
-    figures = {**header, "load_after": _load(), "engines": rows}
+    figures = {**header, "load_after": _load(), "wanted_after": wanted_cores(), "engines": rows}
     table([_shown(row) for row in rows], title=f"bench engines, {threads} threads")
     if json:
         write_json(json, figures)
@@ -287,7 +290,23 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _load() -> float | None:
-    """How many programs wanted a core in the last minute: a figure above the cores tells of a disturbed run."""
+    """How many programs wanted a core, averaged over minutes: it tells of the past more than of this run."""
     with suppress(OSError, AttributeError):
         return round(os.getloadavg()[0], 2)
+    return None
+
+
+def wanted_cores(seconds: float = LISTEN_S, stat: Path = Path("/proc/stat")) -> float | None:
+    """How many cores are at work now, while this process sleeps; None where the system does not say (not Linux)."""
+
+    def used() -> tuple[int, int]:
+        user, nice, system, idle, waiting, *rest = map(int, stat.read_text().split("\n", 1)[0].split()[1:9])
+        return user + nice + system + sum(rest), idle + waiting
+
+    with suppress(OSError, ValueError):
+        busy, free = used()
+        time.sleep(seconds)
+        now_busy, now_free = used()
+        passed = now_busy - busy + now_free - free
+        return round((os.cpu_count() or 1) * (now_busy - busy) / max(1, passed), 2)
     return None

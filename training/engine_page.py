@@ -157,13 +157,22 @@ def _machine(figures: Mapping[str, Any]) -> Iterator[str]:
     told = ("python", "torch", "openvino", "onnxruntime", "tensorrt-rtx", "tensorrt", "nncf")
     yield "- " + ", ".join(f"{name} {versions[name]}" for name in told if name in versions)
     yield f"- {figures['started']}, commit {figures['commit']}, {figures['threads']} threads"
-    load = figures.get("load_before")
-    if load is not None:
-        yield f"- load of the machine before: {load}" + (_BUSY if _is_busy(figures) else "")
+    wanted = _wanted(figures)
+    if wanted:
+        told = " and ".join(f"{cores:g}" for cores in wanted)
+        yield f"- cores that others were using before and after: {told}" + (_BUSY if _is_busy(figures) else "")
+    elif figures.get("load_before") is not None:
+        yield f"- load of the machine before: {figures['load_before']}" + (_BUSY if _is_busy(figures) else "")
 
 
 def _is_busy(figures: Mapping[str, Any]) -> bool:
-    return (figures.get("load_before") or 0) > figures["machine"]["cores"] / 4
+    """By what others used just before and after; where the system does not say, by the load of the last minute."""
+    found = _wanted(figures) or [figures.get("load_before") or 0]
+    return max(found) > figures["machine"]["cores"] / 8
+
+
+def _wanted(figures: Mapping[str, Any]) -> list[float]:
+    return [figures[key] for key in ("wanted_before", "wanted_after") if figures.get(key) is not None]
 
 
 def _promises(rows: Sequence[Row], is_busy: bool) -> Iterator[str]:

@@ -1,6 +1,8 @@
 """`bench engines` measures what is here, says why the rest is not, and its page is what the file says."""
 
 import json
+import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from engines.errors import BadInput
 from training import bench_generators
 from training.bench_generators import contender
 from training.config import GeneratorConfig
-from training.engine_bench import bench_engines, graphed
+from training.engine_bench import bench_engines, graphed, wanted_cores
 from training.engine_page import BY_HAND, performance_page, write_page
 from training.macs import parameters
 from training.networks import generator
@@ -67,17 +69,36 @@ def test_the_page_holds_every_figure_and_every_reason(figures: dict[str, Any]) -
 def test_a_promise_that_is_not_kept_is_said(figures: dict[str, Any]) -> None:
     (row,) = [one for one in figures["engines"] if (one["backend"], one["precision"]) == ("openvino", "int8")]
     for took_ms, told in ((13.9, "yes"), (14.1, "**no**")):
-        changed = {**figures, "load_before": 0.1, "engines": [{**row, "size": 512, "p50_ms": took_ms}]}
+        quiet = {"wanted_before": 0.0, "wanted_after": 0.0}
+        changed = {**figures, **quiet, "engines": [{**row, "size": 512, "p50_ms": took_ms}]}
         (line,) = [line for line in performance_page(changed).splitlines() if "int8, p50" in line]
         assert line.endswith(f"| {told} |")
 
 
 def test_a_busy_machine_is_told_of(figures: dict[str, Any]) -> None:
-    quiet, busy = ({**figures, "load_before": load} for load in (0.1, 7.5))
-    assert "**It was busy**" in performance_page(busy)
-    assert "**It was busy**" not in performance_page(quiet)
-    assert "not judged" in performance_page(busy)
-    assert "not judged" not in performance_page(quiet)
+    machine = {**figures["machine"], "cores": 2}
+    for key in ("wanted_before", "wanted_after", "load_before"):
+        nothing = dict.fromkeys(("wanted_before", "wanted_after", "load_before"))
+        quiet, busy = ({**figures, "machine": machine, **nothing, key: cores} for cores in (0.1, 1.5))
+        assert "**It was busy**" in performance_page(busy)
+        assert "**It was busy**" not in performance_page(quiet)
+        assert "not judged" in performance_page(busy)
+        assert "not judged" not in performance_page(quiet)
+
+
+def test_a_load_that_is_over_makes_no_run_busy(figures: dict[str, Any]) -> None:
+    assert "**It was busy**" not in performance_page(
+        {**figures, "wanted_before": 0.02, "wanted_after": 0.05, "load_before": 9.0}
+    )
+
+
+def test_cores_at_work_are_counted_while_the_bench_sleeps(tmp_path: Path) -> None:
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  100 50 50 800 0 0 0 0 0 0\ncpu0 1 2 3\n")
+    later = threading.Timer(0.05, stat.write_text, ["cpu  130 60 60 850 0 0 0 0 0 0\ncpu0 1 2 3\n"])
+    later.start()
+    assert wanted_cores(0.3, stat) == pytest.approx(0.5 * (os.cpu_count() or 1))
+    assert wanted_cores(0, tmp_path / "nothing") is None
 
 
 def test_the_page_in_docs_is_the_one_of_the_figures_in_docs() -> None:
