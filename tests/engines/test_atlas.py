@@ -274,7 +274,7 @@ def test_an_arm_that_turned_about_takes_nothing_of_the_trunk_with_it() -> None:
     pose[arm, :2] = 2 * shoulder - key[arm, :2]
     part, here, there = PARTS[2], figure_of(pose, SIZE), figure_of(key, SIZE)
     near = here.spots[Joint.LEFT_SHOULDER, :2] + np.array([[-3.0, 0.0], [-4.0, -2.0], [-5.0, 3.0]], np.float32)
-    origin = _origins(near[None], part, there, here)[0]
+    origin = _origins(near, part, there, here)
     # Rigid: half a turn about the shoulder.
     expected = there.spots[Joint.LEFT_SHOULDER, :2] - (near - here.spots[Joint.LEFT_SHOULDER, :2])
     assert np.abs(origin - expected).max() < 0.005 * SIZE
