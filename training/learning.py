@@ -175,7 +175,7 @@ def untrained_score(pairs: PairSet, config: TrainingConfig, found: Found | None 
     """What a performer cut from the learned part of `pairs` scores where a run is judged; -inf if none can be cut."""
     held_out = pairs.split("validation")
     try:
-        bundle = held_out_bundle(pairs)
+        bundle = held_out_bundle(pairs, size=config.size)
     except (PairsError, VideoError):
         return float("-inf")
     if not len(held_out):

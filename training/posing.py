@@ -63,12 +63,12 @@ class PosedFigures:
     def posed(
         self, landmarks: Landmarks, i: int | None = None, without: NDArray[np.bool_] | None = None
     ) -> NDArray[np.uint8]:
-        """(S, S, 4) straight RGBA in the pose of `landmarks`; from keys `APART` frames from pair `i`, if it is one.
+        """(S, S, 4) straight RGBA in the pose of `landmarks`; from keys `APART` frames from pair `i`, if it is learned.
 
         `without` (count,) bars more keys: on stage a limb keeps a key that another fits better than.
         """
         near = None
-        if i is not None and self._pairs.rows[i].shot == self._shot:
+        if i is not None and self._pairs.rows[i].shot == self._shot and self._pairs.rows[i].split == "train":
             near = np.abs(self._frames - self._pairs.rows[i].frame) < APART
         if without is not None:
             near = without if near is None or (near | without).all() else near | without
