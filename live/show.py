@@ -140,6 +140,8 @@ class Show:
 
     def counts(self, act: Act) -> list[tuple[str, int]]:
         """What each part of the pipeline has made, upstream first; nothing is expected of who is asleep."""
+        if not self.watchman.is_open:
+            return [("source", self.frames.count)]
         parts = [("source", self.frames.count), ("tracker", self.seen.count)]
         return [*parts, (f"engine of {act.name}", act.performed.count)] if act.is_awake else parts
 
@@ -296,7 +298,11 @@ def on_stage(
 
         tracker = partial(PosedFromOutside, eyes, console.pose_in)
         attract = Attract(options.idle_motion)
-        tracking = Stage("tracker", lambda: Tracking(tracker, frames, seen, gauges, read, attract), faults)
+        tracking = Stage(
+            "tracker",
+            lambda: Tracking(tracker, frames, seen, gauges, read, attract, lambda: show.watchman.is_open),
+            faults,
+        )
         show.tracker_stage = tracking
         stack.callback(tracking.start().close)
         stack.callback(source_stage.start().close)

@@ -28,7 +28,8 @@ NO_FRAME.flags.writeable = False
 class Tracking:
     """Finds the person in the newest frame, unless the source already knows the pose.
 
-    While nobody is there for long, or no frame comes, the attract mode's dancer is who is found.
+    While nobody is there for long, or no frame comes, the attract mode's dancer is who is found. It rests while the
+    house is not open.
     """
 
     def __init__(
@@ -39,14 +40,18 @@ class Tracking:
         gauges: Gauges,
         read_controls: Callable[[], Controls] = Controls,
         attract: Attract | None = None,
+        is_open: Callable[[], bool] = lambda: True,
     ) -> None:
         self._opened, self._frames, self._out, self._gauges = opened, frames, out, gauges
-        self._read_controls, self._attract = read_controls, attract or Attract()
+        self._read_controls, self._attract, self._is_open = read_controls, attract or Attract(), is_open
         self._tracker: TracksPeople | None = None
         self._seen = 0
         self._last: Captured | None = None
 
     def step(self) -> bool:
+        if not self._is_open():
+            time.sleep(PATIENCE_S)
+            return False
         self._out.until_taken(UNHURRIED_S)
         controls = self._read_controls()
         post = self._frames.after(self._seen, ALONE_S if self._attract.is_idle else PATIENCE_S)

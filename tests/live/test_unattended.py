@@ -200,6 +200,19 @@ def test_the_dancer_dances_on_while_no_frame_comes() -> None:
     assert out.newest.value.tracked.landmarks is not None
 
 
+def test_nobody_is_looked_for_while_the_house_is_closed() -> None:
+    frames: Latest[Captured] = Latest()
+    out: Latest[Seen] = Latest()
+    opens = [False]
+    tracking = Tracking(FakeTracker, frames, out, Gauges(), is_open=lambda: opens[0])
+    frames.put(Captured(np.zeros((48, 64, 3), np.uint8), time.perf_counter()))
+    assert not tracking.step()
+    assert out.count == 0
+    opens[0] = True
+    assert tracking.step()
+    assert out.count == 1
+
+
 class Seeing(FakeTracker):
     """Finds whom it is told to find."""
 
