@@ -64,9 +64,10 @@ There is no int8 on cards: nobody has measured there that it is faster for these
 
 ## Threads
 
-The engine takes all cores but one, which is the tracker's (`--threads` in a live config overrides it); conditioning,
-display and OSC are light and share what is left; OpenCV's own pool is off, and ONNX Runtime's workers do not spin.
-The building of a plan runs at low priority.
+The engine takes all cores but one, which is the tracker's (`threads` in a live config overrides it); MediaPipe's model
+runs on one thread and cannot be given more; OpenCV's own pool is off (`opencv_threads`), and ONNX Runtime's workers do
+not spin. Display, OSC and conditioning are light and come first (`docs/installation.md`). The building of a plan runs
+at low priority. What was measured on two cores stands below, under "Threads allotted".
 
 ## Installing for a card
 
