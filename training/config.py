@@ -39,6 +39,9 @@ class GeneratorConfig(Section):
     )
     downs: int = Field(default=8, ge=2, le=10, description="unet: halvings; 8 as published at 256, 9 at 512")
     dropout: bool = Field(default=False, description="unet: half of the inner decoder is dropped, as published")
+    block: Literal["plain", "branched"] = Field(
+        default="plain", description="light: branched learns as three branches and performs as one convolution"
+    )
     norm: Literal["batch", "instance"] = Field(
         default="batch", description="resnet: instance as CycleGAN was published; slow and inexact on stage, so distil"
     )

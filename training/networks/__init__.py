@@ -24,7 +24,7 @@ def generator(
         case "light":
             from training.networks.light import Light
 
-            return Light(channels_in, channels_out, config.width, config.blocks)
+            return Light(channels_in, channels_out, config.width, config.blocks, config.block)
         case "refiner":
             from training.networks.refiner import Refiner
 

@@ -6,33 +6,36 @@ copied into the picture. The 1/32 level lets every pixel see a whole body at 512
 """
 
 import copy
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.networks.branched import BranchedResidual, branched, fold
 from training.networks.parts import Residual, convolution, squashed
 
 FACTOR = 4
+Block = Literal["plain", "branched"]
 
 
 class Light(nn.Module):
     """(B, channels_in, H, W) to (B, channels_out, H, W); H and W are multiples of 32."""
 
-    def __init__(self, channels_in: int, channels_out: int, width: int, blocks: int) -> None:
+    def __init__(self, channels_in: int, channels_out: int, width: int, blocks: int, kind: Block = "plain") -> None:
         super().__init__()
+        block, body = (branched, BranchedResidual) if kind == "branched" else (convolution, Residual)
         one, two, four = width, 2 * width, 4 * width
-        self.stem = nn.Sequential(convolution(channels_in * FACTOR**2, one), Residual(one))
-        self.down_8 = nn.Sequential(convolution(one, two, stride=2), Residual(two))
-        self.down_16 = nn.Sequential(convolution(two, four, stride=2), Residual(four))
-        self.down_32 = nn.Sequential(convolution(four, four, stride=2), *(Residual(four) for _ in range(blocks)))
-        self.up_16 = convolution(four, four)
-        self.body_16 = Residual(four)
-        self.up_8 = convolution(four, two)
-        self.body_8 = Residual(two)
-        self.up_4 = convolution(two, one)
-        self.body_4 = Residual(one)
+        self.stem = nn.Sequential(convolution(channels_in * FACTOR**2, one), body(one))
+        self.down_8 = nn.Sequential(block(one, two, stride=2), body(two))
+        self.down_16 = nn.Sequential(block(two, four, stride=2), body(four))
+        self.down_32 = nn.Sequential(block(four, four, stride=2), *(body(four) for _ in range(blocks)))
+        self.up_16 = block(four, four)
+        self.body_16 = body(four)
+        self.up_8 = block(four, two)
+        self.body_8 = body(two)
+        self.up_4 = block(two, one)
+        self.body_4 = body(one)
         self.head = nn.Conv2d(one, channels_out * FACTOR**2, 3, 1, 1)
         _start_smooth(self.head)
 
@@ -74,6 +77,7 @@ class PortedLight(nn.Module):
     def __init__(self, generator: Light) -> None:
         super().__init__()
         self.light = copy.deepcopy(generator)
+        fold(self.light)
         _, norm, relu = first = cast(nn.Sequential, self.light.stem[0])
         self.light.stem[0] = nn.Sequential(_unshuffling(cast(nn.Conv2d, first[0])), norm, relu)
         self.light.head = _shuffled(self.light.head)
