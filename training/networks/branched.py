@@ -14,6 +14,7 @@ class Branched(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, stride: int = 1) -> None:
         super().__init__()
+        self.stride = stride
         self.three = nn.Conv2d(channels_in, channels_out, 3, stride, 1, bias=False)
         self.one = nn.Conv2d(channels_in, channels_out, 1, stride, bias=False)
         self.norm_3, self.norm_1 = nn.BatchNorm2d(channels_out), nn.BatchNorm2d(channels_out)
@@ -36,7 +37,7 @@ class Branched(nn.Module):
         parts = [_with_norm(nn.functional.pad(self.one.weight, [1, 1, 1, 1]), self.norm_1)]
         if self.norm_0 is not None:
             parts.append(_with_norm(nn.init.dirac_(torch.empty_like(self.three.weight)), self.norm_0))
-        folded = nn.Conv2d(self.three.in_channels, self.three.out_channels, 3, self.three.stride, 1)
+        folded = nn.Conv2d(self.three.in_channels, self.three.out_channels, 3, self.stride, 1)
         folded.weight = nn.Parameter(kernel + sum(part[0] for part in parts), requires_grad=False)
         folded.bias = nn.Parameter(bias + sum(part[1] for part in parts), requires_grad=False)
         return folded
