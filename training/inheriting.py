@@ -35,6 +35,8 @@ def inherit(method: Method, bundle: Path, pictures: NDArray[np.uint8]) -> None:
     if not isinstance(generator, Light) or "average" not in method.networks:
         raise BadInput(f"{bundle}: only a live generator (kind light) can be gone on from; leave --from away")
     light = Light(*_shape(generator)).eval()
+    if light.state_dict().keys() != generator.state_dict().keys():
+        raise BadInput(f"{bundle}: a bundle's blocks are plain; set generator.block='plain', or leave --from away")
     _read_back(light, opened, bundle)
     _prove(light, opened, bundle, pictures[:PROVED_ON])
     _unfold(light, picture_tensor(pictures[:LEARNED_ON], torch.device("cpu")))

@@ -91,3 +91,9 @@ def test_only_live_generators_are_gone_on_from(pairs: Path, bundle: Path) -> Non
     heir, looked_at = fresh(pairs, generator={"kind": "unet", "downs": 4})
     with pytest.raises(BadInput, match="only a live generator"):
         inherit(heir, bundle, looked_at)
+
+
+def test_blocks_of_branches_cannot_be_told_from_what_they_were_folded_into(pairs: Path, bundle: Path) -> None:
+    heir, looked_at = fresh(pairs, generator={"block": "branched"})
+    with pytest.raises(BadInput, match=r"generator\.block='plain'"):
+        inherit(heir, bundle, looked_at)
