@@ -4,6 +4,7 @@ import itertools
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,7 @@ import torch
 from engines.backends import open_engine
 from engines.bundle import open_bundle
 from engines.errors import ConfigError, UnderstudyError
+from engines.film.liveness import liveness
 from engines.film.statistics import FilmLook
 from tests.fakes_film import drifting
 from tests.training.test_loop import _state, _train_until
@@ -21,7 +23,7 @@ from training.examples import open_examples
 from training.export import _trained, export
 from training.film_examples import FilmExamples
 from training.loop import train
-from training.methods.next_frame import NextFrame
+from training.methods.next_frame import NextFrame, score_of
 from training.networks.flowing import FACTOR, Flowing, moved_by, without_grid
 from training.pairs.store import PairSet, PairsHeader, PairsWriter, Row, Shot
 from training.runs import noted
@@ -259,6 +261,17 @@ def test_the_run_says_how_it_lives(run: Path) -> None:
     judged = [line for line in noted(run) if "validation_motion" in line]
     assert judged
     assert {"validation_copy_last", "validation_contrast", "validation_faults"} <= set(judged[-1])
+
+
+def test_what_moves_enough_is_chosen_by_its_detail() -> None:
+    film = [np.stack(drifting(120, SIZE, 1.0))]
+    alive, soft = film[0], np.stack([cv2.GaussianBlur(frame, (0, 0), 1.5) for frame in film[0]])
+    still = np.repeat(film[0][:1], 120, axis=0)
+    scores = [score_of(liveness(film, rollout)) for rollout in (alive, soft, still)]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] - scores[1] > 0.1
+    slower = liveness(film, np.stack(drifting(120, SIZE, 0.8)))
+    assert score_of(slower) == pytest.approx(scores[0], abs=0.06)
 
 
 # The bundle

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.profiler import record_function as part
 
-from engines.film.liveness import APART, liveness, watched
+from engines.film.liveness import APART, Liveness, liveness, watched
 from training import metrics
 from training.averaging import averaged_copy, follow
 from training.beginnings import Begun, begun, noisy
@@ -40,6 +40,8 @@ IN_A_ROW = 3
 PLACE = 16
 """Motion is compared in squares of so many pixels: where exactly water breaks cannot be foreseen, how much can."""
 JUDGED_STEPS = 200
+ENOUGH = 0.7
+"""Of the film's motion, or its inverse."""
 MOST_GRADIENT = 1.0
 """Unrolled, a gradient goes through the generator up to eight times, and may grow each time."""
 
@@ -147,9 +149,7 @@ class NextFrame:
         config = self.config.next_frame
         rollout = rolled(performer, before[None], last[None], JUDGED_STEPS, self.device, config.stir, self.config.seed)
         life = liveness(examples.watched(), watched(rollout[0]))
-        moves = [min(most, 1 / max(most, 1e-6)) for most in (*life.energies, *life.wanders)]
-        contrast = life.figures()["contrast_last"]
-        score = min(moves) + min(contrast, 1 / max(contrast, 1e-6)) - 0.5 * len(life.faults) - 0.2 * error / copy
+        contrast, score = life.figures()["contrast_last"], score_of(life) - 0.2 * error / copy
         kinds = ", ".join(fault.kind for fault in life.faults) or "alive"
         told = (
             f"{error:.1f} levels off the next frame (copying the last: {copy:.1f}); {JUDGED_STEPS} steps on its own: "
@@ -272,6 +272,18 @@ class NextFrame:
 def _gap_of_means(generated: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
     """Over the crops: the two halves are of different places and times, only their statistics should agree."""
     return feature_distance([each.float().mean(0) for each in generated], [each.float().mean(0) for each in real])
+
+
+def score_of(life: Liveness) -> float:
+    """How well it lives. Once it moves enough, contrast and detail decide: livelier than that is no better."""
+    contrast, detail = (life.figures()[name] for name in ("contrast_last", "detail_last"))
+    moves = min(_near(share) for share in (*life.energies, *life.wanders))
+    return min(1.0, moves / ENOUGH) + _near(contrast) + _near(detail) - 0.5 * len(life.faults)
+
+
+def _near(share: float) -> float:
+    """1 at the film's own, less where there is more or less of it."""
+    return min(share, 1 / max(share, 1e-6))
 
 
 def _energy(picture: Tensor, before: Tensor) -> Tensor:
