@@ -49,7 +49,7 @@ class Teacher:
     @torch.no_grad()
     def like(self, before: Tensor, now: Tensor) -> Tensor:
         """(B,): which of `places` it is best to go on from."""
-        apart = torch.cdist(self._state(before, now), self._states).square()
+        apart = _cost(self._state(before, now), self._states)
         return (apart + self._costs).argmin(dim=1)
 
     @torch.no_grad()
@@ -68,7 +68,7 @@ class Teacher:
         onward = torch.tensor([index.get(int(place) + stride, -1) for place in self.places])
         ends = onward < 0
         last = self._state(codes[places[ends]], codes[places[ends] + stride])
-        jumps = torch.cdist(last, self._states).square()
+        jumps = _cost(last, self._states)
         onward, ends = onward.to(codes.device), ends.to(codes.device)
         costs = torch.zeros(len(places), device=codes.device)
         for _ in range(round(8 / (1 - PATIENCE))):
@@ -76,6 +76,14 @@ class Teacher:
             after[ends] = (jumps + costs).min(dim=1).values
             costs = PATIENCE * after
         return costs
+
+
+def _cost(states: Tensor, others: Tensor) -> Tensor:
+    """(A, B): what it costs to be taken for another. A far jump costs little more than a near one.
+
+    Squared, where a film goes slowly one way, many small jumps back at its end are cheaper than one to its beginning.
+    """
+    return torch.cdist(states, others).sqrt()
 
 
 class Walkers(nn.Module):

@@ -2,9 +2,9 @@
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,7 +12,7 @@ import torch
 from engines.backends import open_engine
 from engines.bundle import open_bundle
 from engines.errors import ConfigError, UnderstudyError
-from engines.film.liveness import liveness
+from engines.film.liveness import Liveness, Look
 from engines.film.statistics import FilmLook
 from tests.fakes_film import drifting
 from tests.training.test_loop import _state, _train_until
@@ -264,14 +264,15 @@ def test_the_run_says_how_it_lives(run: Path) -> None:
 
 
 def test_what_moves_enough_is_chosen_by_its_detail() -> None:
-    film = [np.stack(drifting(120, SIZE, 1.0))]
-    alive, soft = film[0], np.stack([cv2.GaussianBlur(frame, (0, 0), 1.5) for frame in film[0]])
-    still = np.repeat(film[0][:1], 120, axis=0)
-    scores = [score_of(liveness(film, rollout)) for rollout in (alive, soft, still)]
-    assert scores == sorted(scores, reverse=True)
-    assert scores[0] - scores[1] > 0.1
-    slower = liveness(film, np.stack(drifting(120, SIZE, 0.8)))
-    assert score_of(slower) == pytest.approx(scores[0], abs=0.06)
+    film = Look(energy=5, wander=8, contrast=60, colors=20, mean=(100, 110, 120), bands=(4, 4, 4))
+
+    def score(**more: object) -> float:
+        return score_of(Liveness(film, (film, replace(film, **more)), (), 200))  # type: ignore[arg-type]
+
+    assert score() == score(energy=4) == score(wander=6) == score(energy=6)
+    assert score() > score(bands=(3, 4, 4)) > score(bands=(2, 4, 4))
+    assert score() > score(contrast=40)
+    assert score() > score(energy=2)
 
 
 # The bundle
