@@ -33,7 +33,7 @@ from training.updates import falling, updated
 
 # Color weighs twice as much as luminance for the discriminator: in -1..1 it hardly leaves the middle.
 COLOR_SEEN = 2.0
-GAINS = tuple(round(0.8 + k / 10, 2) for k in range(15))
+GAINS = tuple(round(0.8 + k / 20, 2) for k in range(29))
 POWERS = (1.0, 1.15, 1.3, 1.5)
 """Above 1 the vivid gains most, and what is unsure, thus pale, is left paler: as colorful for less error."""
 PIVOT = 0.15
@@ -162,7 +162,8 @@ class Colorize:
             own = averaged([figures(picture, truth) for picture, truth in zip(shown, truths, strict=True)])
             return own["error"], own["colorfulness"]
 
-        wanted = NEARLY * averaged([figures(truth, truth) for truth in truths])["colorfulness"]
+        # Of real ones at the net's size: made small they are paler, and what the net makes, which is smooth, is not.
+        wanted = NEARLY * averaged([figures(truth, truth) for truth in batch.real])["colorfulness"]
         most, _ = error_and_colorfulness([evenly(mean, truth) for truth in truths])
         found = []
         for power in POWERS:
