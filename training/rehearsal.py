@@ -23,6 +23,8 @@ MOVING = 1.0
 """How much where a state is going counts, beside where it is."""
 PATIENCE = 0.9
 """A jump counts so much less for each step that it is off."""
+STILL = 0.3
+"""Of the usual step: less is none."""
 WALKERS = 128
 ANEW = 1 / 50
 """The share of walkers that begin at a frame of the film again, each step."""
@@ -38,13 +40,19 @@ class Teacher:
 
     @torch.no_grad()
     def __init__(self, memory: Memory, examples: FilmExamples, device: torch.device) -> None:
-        self.places, stride, deviations = examples.train, examples.stride, memory.deviations
+        stride, deviations = examples.stride, memory.deviations
         codes = codes_of(memory, examples.frames, device)
         self._weights = deviations / deviations.square().sum().sqrt()
+        self.places = self._moving(codes, examples.train, stride)
         self.now, self.before = codes[self.places], codes[self.places - stride]
         self._following = codes[self.places + stride]
         self._states = self._state(self.before, self.now)
         self._costs = self._anticipated(codes, stride)
+
+    def _moving(self, codes: Tensor, places: NDArray[np.int64], stride: int) -> NDArray[np.int64]:
+        """Those from which the film moves on: from where it stands for a moment, nobody learns to leave."""
+        steps = ((codes[places + stride] - codes[places]) * self._weights).norm(dim=1)
+        return places[(steps >= STILL * steps.median()).cpu().numpy()]
 
     @torch.no_grad()
     def like(self, before: Tensor, now: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """What keeps a film going: its codes, a teacher who knows the way from anywhere, and walks that never end."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -90,6 +92,17 @@ def test_at_the_end_of_what_was_learned_the_teacher_goes_back_into_the_film(
         before, now = now, teacher.after(before, now)
     # Nothing moves back in this film; who knows only what is nearest stands at its end for ever.
     assert len(set(seen[-20:])) > 6
+
+
+def test_nobody_learns_to_stand_where_the_film_stands_for_a_moment(tmp_path: Path) -> None:
+    pairs = film_pairs(tmp_path, speed=1.0)
+    examples = open_examples(pairs, config())
+    examples.frames[10:16] = examples.frames[10]  # type: ignore[union-attr]
+    memory = Memory(12, SIZE)
+    memory.remember(examples.frames[examples.train])  # type: ignore[union-attr]
+    places = set(Teacher(memory, examples, CPU).places.tolist())  # type: ignore[arg-type]
+    assert not places & {10, 11, 12, 13}
+    assert {8, 9, 14, 15, 16} <= places
 
 
 def test_a_memory_learns_to_walk_by_itself(teacher: Teacher, examples: FilmExamples) -> None:
