@@ -48,12 +48,12 @@ class Flicker:
 
 
 class SteadyColor:
-    """The colors of a film, frame by frame. `strength` 0 lets them through; 0.8 holds on for about five frames.
+    """The colors of a film, frame by frame. `strength` 0 lets them through; 0.9 holds on for about ten frames.
 
     Its memory can be kept and given back (`memory`, `remember`), so that a render goes on where it was stopped.
     """
 
-    def __init__(self, strength: float = 0.8) -> None:
+    def __init__(self, strength: float = 0.9) -> None:
         self.strength = strength
         self._gray: Gray | None = None
         self._raw: Color | None = None

@@ -25,7 +25,7 @@ from engines.steadying import Flicker, SteadyColor
 from live.films import PART_FRAMES, Film, FilmParts, Shown
 from live.rendering import ahead
 
-STEADY = 0.8
+STEADY = 0.9
 
 
 @dataclass(frozen=True)

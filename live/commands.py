@@ -204,7 +204,7 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument(
         "--region", choices=("whole", "dancer", "background"), default="whole", help="of performers of whole pictures"
     )
-    one.add_argument("--steady", type=share, default=0.8, help="color: how much of it is held from frame to frame")
+    one.add_argument("--steady", type=share, default=0.9, help="color: how much of it is held from frame to frame")
     one.add_argument("--frames", type=frames, metavar="FROM:TO", help="color: only these frames of a film")
     one.add_argument("--behind", metavar="FILM", help="a film or picture behind the figure, instead of its own room")
     one.add_argument("--deinterlace", action="store_true", help="color: an interlaced film, without its combs")

@@ -24,7 +24,7 @@ from engines.steadying import SteadyColor
 from training.color_metrics import averaged, evenly, figures
 from training.pairs.store import PairSet, Split, open_pairs
 
-STEADY = 0.8
+STEADY = 0.9
 MEANS = 32
 
 
