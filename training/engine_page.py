@@ -160,8 +160,8 @@ def _machine(figures: Mapping[str, Any]) -> Iterator[str]:
     yield f"- {figures['started']}, commit {figures['commit']}, {figures['threads']} threads"
     wanted = _wanted(figures)
     if wanted:
-        told = " and ".join(f"{cores:g}" for cores in wanted)
-        yield f"- cores that others were using before and after: {told}" + (_BUSY if _is_busy(figures) else "")
+        used = " and ".join(f"{cores:g}" for cores in wanted)
+        yield f"- cores that others were using before and after: {used}" + (_BUSY if _is_busy(figures) else "")
     elif figures.get("load_before") is not None:
         yield f"- load of the machine before: {figures['load_before']}" + (_BUSY if _is_busy(figures) else "")
 
