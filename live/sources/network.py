@@ -1,6 +1,5 @@
 """A camera of the network: RTSP, or HTTP as phones and IP cameras send it."""
 
-import os
 import time
 
 import cv2
@@ -22,7 +21,6 @@ class NetworkCamera:
     def __init__(self, url: str, now: Clock = time.perf_counter) -> None:
         self._now = now
         waits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_MS]
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what does not answer is said in one sentence of ours
         with quiet():
             self._capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, waits)
         if not self._capture.isOpened():
