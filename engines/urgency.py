@@ -25,7 +25,8 @@ def hurry(priority: int = BRIEF) -> bool:
 
     A thread that somebody gave another place than the ordinary one keeps that. Source: sched(7), SCHED_RR.
     """
-    if not hasattr(os, "SCHED_RR") or os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK != os.SCHED_OTHER:
+    # macOS names SCHED_RR and has no call for it; the other name is Linux's own.
+    if not hasattr(os, "SCHED_RESET_ON_FORK") or os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK != os.SCHED_OTHER:
         return False
     try:
         os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
