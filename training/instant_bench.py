@@ -71,13 +71,13 @@ def bench_instant(
     return figures
 
 
-def held_out_bundle(pairs: PairSet, keys: int = KEYS, size: int | None = None) -> Bundle:
+def held_out_bundle(pairs: PairSet, keys: int = KEYS, size: int | None = None, name: str = "held_out") -> Bundle:
     """An atlas bundle, in memory, of the training split of one shot of `pairs`, at (size, size) or as large as they."""
     atlas, learned = pairs_atlas(pairs, size, keys)
     shot = pairs.main_shot
     room = None if shot.plate is None else Room(*scaled_plate(pairs, shot, atlas.size))
     body = pairs.header.proportions or proportions(pairs.landmarks[learned])
-    return made_bundle(*bundled(atlas, name="held_out", room=room, proportions=body, fps=pairs.header.fps))
+    return made_bundle(*bundled(atlas, name=name, room=room, proportions=body, fps=pairs.header.fps))
 
 
 def posing_ms(bundle: Bundle, pairs: PairSet) -> dict[str, float]:

@@ -1,4 +1,8 @@
-"""From a clip to a trained performer in one go: pairs, training, export. Stopped anywhere, it goes on from there."""
+"""From a clip to a performer in one go: pairs, training, export. Stopped anywhere, it goes on from there.
+
+What is exported is what stands better on held-out pairs: the trained performer, or the one that is only cut from the
+clip. A repair that loses poses is no repair.
+"""
 
 import time
 from collections.abc import Callable
@@ -10,7 +14,7 @@ import numpy as np
 from rich.console import Console
 
 from engines.backends import open_engine
-from engines.bundle import Bundle, open_bundle
+from engines.bundle import Bundle, open_bundle, write_bundle
 from engines.bundle.reading import MANIFEST
 from engines.errors import PairsError, UnderstudyError, VideoError
 from engines.images import resized
@@ -25,7 +29,16 @@ from training.pairs import build_pairs
 from training.pairs.building import pose_tracker
 from training.pairs.store import PairSet
 from training.runs import run_config
-from training.standing import JUDGED, Found, found_elsewhere, pose_finder, standing_of, with_elsewhere
+from training.standing import (
+    JUDGED,
+    SCORE_MARGIN,
+    Found,
+    Standing,
+    found_elsewhere,
+    pose_finder,
+    standing_of,
+    with_elsewhere,
+)
 
 GROWN_FROM = 256
 SMALL_SHARE = 0.6
@@ -53,6 +66,7 @@ def learn(
 ) -> Bundle:
     """Learn the dancer of `clip` for `minutes` of training and write the bundle `out`, proved, with its int8 graph.
 
+    Where a performer that is only cut from what was learned stands better on the held-out pairs, `out` is that one.
     `moving` instead of `config` where the camera moves and no clean room is known. `work` keeps pairs and run (default:
     OUT.learning beside the bundle) and is gone on with when it is there. Above 256
     pixels the net grows: the first part of the minutes is spent at 256. With `refresh` a float32 bundle is written
@@ -73,12 +87,25 @@ def learn(
         _train(wanted, pairs, run, size, minutes, sampled=show if refresh else None, progress=progress, found=found)
     except KeyboardInterrupt:
         if refresh is None and checkpoints(run):
-            export(run, out, name=out.name, int8=False, progress=progress)
+            _written(run, out, pairs, show, int8=False, progress=progress)
             console.print(f"the same command goes on from {_minutes_done(run):.1f} minutes", highlight=False)
         raise
-    if not show.is_better(run) and refresh is not None and (out / MANIFEST).is_file():
+    if refresh is not None and (out / MANIFEST).is_file() and not show.is_better(run):
         return open_bundle(out)  # what is on stage stands better than what was learned
-    return export(run, out, name=out.name, progress=progress)
+    return _written(run, out, pairs, show, progress=progress)
+
+
+def _written(run: Path, out: Path, pairs: PairSet, show: "_Refresh", *, progress: bool, int8: bool = True) -> Bundle:
+    """`out` as what stands better: the trained performer of `run`, or the untrained one it was judged against."""
+    if show.is_better(run):
+        return export(run, out, name=out.name, int8=int8, progress=progress)
+    untrained = held_out_bundle(pairs, size=run_config(run).size, name=out.name)
+    made_by = {**untrained.manifest.made_by, "by": "understudy learn", "kept": "untrained, it stands better"}
+    show.say(
+        f"{out}: the performer that is only cut from the clip, since it stands better; learn longer, or write the "
+        f"trained one with: understudy export {run} --out {out}"
+    )
+    return write_bundle(out, untrained.manifest.model_copy(update={"made_by": made_by}), untrained.files)
 
 
 def _train(
@@ -137,7 +164,7 @@ class _Refresh:
     ) -> None:
         self._out, self._pairs, self._found, self._console = out, pairs, found, console
         self._now, self._written = now, written
-        self._floors: dict[int, float] = {}
+        self._floors: dict[int, Standing | None] = {}
 
     def __call__(self, run: Path) -> None:
         if best_checkpoint(run) is None:
@@ -148,38 +175,47 @@ class _Refresh:
                 return
             export(run, self._out, name=self._out.name, int8=False, progress=False)
         except UnderstudyError as error:  # a net that does not look yet; the next minute is another one
-            self._say(f"not shown yet: {error}")
+            self.say(f"not shown yet: {error}")
         else:
-            self._say(f"{self._out}: renewed in {self._now() - began:.0f} s")
+            self.say(f"{self._out}: renewed in {self._now() - began:.0f} s")
             self._written()
 
     def is_better(self, run: Path) -> bool:
-        """Whether the best of what was learned stands better than what is only cut from the clip; says both."""
+        """Whether the best of what was learned stands better than what is only cut from the clip; says both.
+
+        Poses first: who is found again less often is not better, however the rest of the score may be.
+        """
         best = best_checkpoint(run)
         if best is None:
             return True  # nothing was held out to judge by
-        score = float(said_in(best)["score"])
-        config = run_config(run)
+        said, config = said_in(best), run_config(run)
         if config.size not in self._floors:
-            self._floors[config.size] = untrained_score(self._pairs, config, self._found)
+            self._floors[config.size] = untrained_standing(self._pairs, config, self._found)
         floor = self._floors[config.size]
-        more = "" if score > floor else "; learn longer, or keep that one with --instant"
-        self._say(f"held out: {score:.2f}, a performer that is only cut from the clip {floor:.2f}{more}")
-        return score > floor
+        if floor is None:
+            return True  # nothing can be cut from this clip
+        score, poses = float(said["score"]), said.get("poses")
+        self.say(f"held out: {_told(poses, score)}; only cut from the clip {_told(floor.poses, floor.score)}")
+        loses_poses = None not in (poses, floor.poses) and poses < floor.poses - SCORE_MARGIN
+        return score > floor.score and not loses_poses
 
-    def _say(self, sentence: str) -> None:
+    def say(self, sentence: str) -> None:
         self._console.print(sentence, highlight=False, soft_wrap=True, markup=False)
 
 
-def untrained_score(pairs: PairSet, config: TrainingConfig, found: Found | None = None) -> float:
-    """What a performer cut from the learned part of `pairs` scores where a run is judged; -inf if none can be cut."""
+def _told(poses: float | None, score: float) -> str:
+    return f"score {score:.2f}" if poses is None else f"PCK@0.1 {poses:.2f}, score {score:.2f}"
+
+
+def untrained_standing(pairs: PairSet, config: TrainingConfig, found: Found | None = None) -> Standing | None:
+    """How a performer cut from the learned part of `pairs` stands where a run is judged; None if none can be cut."""
     held_out = pairs.split("validation")
     try:
         bundle = held_out_bundle(pairs, size=config.size)
     except (PairsError, VideoError):
-        return float("-inf")
+        return None
     if not len(held_out):
-        return float("-inf")
+        return None
     indices = [int(i) for i in held_out[np.unique(np.linspace(0, len(held_out) - 1, JUDGED).astype(int))]]
     with ExitStack() as stack:
         performer = Performer(bundle, open_engine(bundle))
@@ -189,4 +225,4 @@ def untrained_score(pairs: PairSet, config: TrainingConfig, found: Found | None 
         shown = Generated(performer, pairs)
         pictures = [resized(shown(i)[0], (config.size, config.size)) for i in indices]
         elsewhere = found_elsewhere(lambda i, pose: shown.posed(i, pose)[0], pairs, indices, found)
-        return with_elsewhere(standing_of(pictures, pairs, indices, found), elsewhere).score
+        return with_elsewhere(standing_of(pictures, pairs, indices, found), elsewhere)

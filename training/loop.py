@@ -258,8 +258,8 @@ def _checkpoint(run: Run, losses: dict[str, Tensor]) -> None:
 
 
 def _keep_best(run: Run, standing: AnyStanding, score: float | None) -> None:
-    looked = isinstance(standing, Standing) and standing.pck is not None
-    said = {"score": score, "judged_pose": looked, "size": run.config.size}
+    poses = standing.poses if isinstance(standing, Standing) else None
+    said = {"score": score, "judged_pose": poses is not None, "poses": poses, "size": run.config.size}
     _write(run, said, keep=1, best=True)
 
 

@@ -55,8 +55,13 @@ class Standing:
 
         Few held-out frames are one short stretch of dance: whether their poses are found again says little alone.
         """
-        poses = [share for share in (self.pck, self.elsewhere) if share is not None]
-        return (sum(poses) / len(poses) if poses else 0.0) + 0.5 * min(1.0, self.sharpness) - self.figure_l1 / 100
+        return (self.poses or 0.0) + 0.5 * min(1.0, self.sharpness) - self.figure_l1 / 100
+
+    @property
+    def poses(self) -> float | None:
+        """PCK@0.1 of filmed poses and of moved ones, None where no pose is looked for."""
+        known = [share for share in (self.pck, self.elsewhere) if share is not None]
+        return sum(known) / len(known) if known else None
 
     @property
     def doubt(self) -> float:

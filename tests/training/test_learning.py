@@ -14,15 +14,21 @@ from tests.fakes_training import written_pairs
 from tests.training.test_loop import _config, _lines
 from training.checkpoints import checkpoints
 from training.config import TrainingConfig
-from training.learning import _Refresh, _stages, learn, untrained_score
+from training.learning import _Refresh, _stages, learn, untrained_standing
 from training.loop import train
 from training.pairs.store import PairSet
+from training.standing import Standing
 
 FILM = Film(sway=0)
+PERFECT = Standing(figure_l1=0, sharpness=1, pck=1.0)
+HOPELESS = Standing(figure_l1=255, sharpness=0)
 
 
 @pytest.mark.slow
-def test_a_clip_becomes_a_bundle_and_more_minutes_go_on_from_there(tmp_path: Path) -> None:
+def test_a_clip_becomes_a_bundle_and_more_minutes_go_on_from_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.learning.untrained_standing", lambda *_: HOPELESS)
     clip, out = FILM.write(tmp_path / "dance.avi", 3.0), tmp_path / "dancer"
     steps = []
     for minutes in (0.004, 0.05):
@@ -51,7 +57,7 @@ def _renewing(pairs: PairSet, out: Path, told: list[str]) -> _Refresh:
 
 
 def test_while_it_learns_a_float_bundle_is_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.learning.untrained_score", lambda *_: float("-inf"))
+    monkeypatch.setattr("training.learning.untrained_standing", lambda *_: None)
     pairs, out, told = written_pairs(tmp_path / "pairs"), tmp_path / "dancer", []
     renew = _renewing(pairs, out, told)
     train(_config(), pairs.folder, tmp_path / "run", steps=2, progress=False)
@@ -67,7 +73,9 @@ def test_while_it_learns_a_float_bundle_is_renewed(tmp_path: Path, monkeypatch: 
 def test_a_net_that_does_worse_than_cut_outs_is_not_shown_yet(tmp_path: Path) -> None:
     pairs, out, told = written_pairs(tmp_path / "pairs"), tmp_path / "dancer", []
     train(_config(), pairs.folder, tmp_path / "run", steps=2, progress=False)
-    assert untrained_score(pairs, _config(), lambda _picture: None) > -0.5  # the doll's own limbs, a little misplaced
+    floor = untrained_standing(pairs, _config(), lambda _picture: None)
+    assert floor is not None
+    assert floor.score > -0.5  # the doll's own limbs, a little misplaced
     _renewing(pairs, out, told)(tmp_path / "run")
     assert not out.exists()
     assert told == []
@@ -81,10 +89,48 @@ def test_what_stands_on_stage_stays_there_when_nothing_better_was_learned(
     monkeypatch.setattr("training.learning.build_pairs", lambda *_, **__: pairs)
     monkeypatch.setattr("training.learning._train", _one_step)
     write_bundle(out, *bundled(small_atlas(), name="out", room=None, proportions=None, fps=25))
-    for floor, method in ((99.0, "atlas"), (-99.0, "pix2pix")):
-        monkeypatch.setattr("training.learning.untrained_score", lambda *_, floor=floor: floor)
+    for floor, method in ((PERFECT, "atlas"), (HOPELESS, "pix2pix")):
+        monkeypatch.setattr("training.learning.untrained_standing", lambda *_, floor=floor: floor)
         learn(tmp_path / "clip.mp4", out, size=64, config=_config(), refresh=lambda: None, progress=False)
         assert open_bundle(out).manifest.method == method
+
+
+def test_what_is_exported_is_the_untrained_performer_where_that_one_stands_better(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs, out = written_pairs(tmp_path / "pairs"), tmp_path / "out"
+    monkeypatch.setattr("training.learning.build_pairs", lambda *_, **__: pairs)
+    monkeypatch.setattr("training.learning._train", _one_step)
+    monkeypatch.setattr("training.learning.untrained_standing", lambda *_: PERFECT)
+    bundle = learn(tmp_path / "clip.mp4", out, size=64, config=_config(), work=tmp_path / "work", progress=True)
+    said = capsys.readouterr().err
+    assert bundle.manifest.method == open_bundle(out).manifest.method == "atlas"
+    assert not (out / "generator.onnx").exists()
+    assert "PCK@0.1 1.00, score 1.50" in said
+    assert f"understudy export {tmp_path / 'work' / 'run'} --out {out}" in said
+    monkeypatch.setattr("training.learning.untrained_standing", lambda *_: HOPELESS)
+    learn(tmp_path / "clip.mp4", out, size=64, config=_config(), work=tmp_path / "work", progress=False)
+    assert open_bundle(out).manifest.method == "pix2pix"
+
+
+@pytest.mark.parametrize(
+    ("poses", "floor", "better"),
+    [
+        (0.90, Standing(figure_l1=20, sharpness=0.9, pck=0.80), True),
+        (0.80, Standing(figure_l1=60, sharpness=0.1, pck=0.81), False),  # a better score, but a pose is lost
+        (0.90, Standing(figure_l1=5, sharpness=1.0, pck=0.88), False),  # no pose is lost, but all else is
+        (None, Standing(figure_l1=20, sharpness=0.9, pck=0.80), True),  # of a run from before poses were noted
+    ],
+)
+def test_who_loses_poses_or_score_is_not_better(
+    poses: float | None, floor: Standing, better: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.learning.untrained_standing", lambda *_: floor)
+    monkeypatch.setattr("training.learning.best_checkpoint", lambda _run: tmp_path)
+    monkeypatch.setattr("training.learning.run_config", lambda _run: _config())
+    monkeypatch.setattr("training.learning.said_in", lambda _place: {"score": 1.20, "poses": poses})
+    pairs = written_pairs(tmp_path / "pairs")
+    assert _renewing(pairs, tmp_path / "out", []).is_better(tmp_path / "run") is better
 
 
 def _one_step(config: TrainingConfig, pairs: PairSet, run: Path, *_given: object, **_how: object) -> None:
