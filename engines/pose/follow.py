@@ -7,7 +7,7 @@ import numpy as np
 
 from engines.images import Size
 from engines.pose.completion import Completion
-from engines.pose.landmarks import Joint, Landmarks, from_heights, in_heights, mirrored
+from engines.pose.landmarks import Joint, Landmarks, from_heights, in_heights, middle, mirrored
 from engines.pose.proportions import Proportions
 from engines.pose.retarget import Retargeter
 from engines.pose.smoothing import OneEuro
@@ -96,10 +96,11 @@ class Follower:
     def _is_other(self, landmarks: Landmarks, size: Size) -> bool:
         if self._smoothed is None:
             return True
-        now, before = in_heights(landmarks, size)[:, :2], in_heights(self._smoothed, size)[:, :2]
-        neck, then = now[_SHOULDERS].mean(axis=0), before[_SHOULDERS].mean(axis=0)
-        torso = float(np.linalg.norm(then - before[_HIPS].mean(axis=0)))
-        return float(np.linalg.norm(neck - then)) > LEAP * max(torso, 0.02)
+        now, before = in_heights(landmarks, size), in_heights(self._smoothed, size)
+        neck, then = (middle(points, Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER) for points in (now, before))
+        hips = middle(before, Joint.LEFT_HIP, Joint.RIGHT_HIP)
+        torso = math.dist(then[:2].tolist(), hips[:2].tolist())
+        return math.dist(neck[:2].tolist(), then[:2].tolist()) > LEAP * max(torso, 0.02)
 
 
 def _in_square(landmarks: Landmarks, size: Size) -> Landmarks:

@@ -80,6 +80,11 @@ def from_heights(points: NDArray[np.float32], visibility: NDArray[np.float32], s
     return np.concatenate([scaled, visibility[..., None]], axis=-1).astype(np.float32)
 
 
+def finite(visibility: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`numpy.nan_to_num`, which takes three times as long where there is nothing to do."""
+    return visibility if np.isfinite(visibility).all() else np.nan_to_num(visibility)
+
+
 def middle(points: NDArray[np.float32], left: Joint, right: Joint) -> NDArray[np.float32]:
     """Halfway between two landmarks; `points` is (..., 33, n)."""
     return np.asarray((points[..., left, :] + points[..., right, :]) / 2)

@@ -6,6 +6,7 @@ vanishing without believing the tracker's worst axis. The idea of a near and a f
 Everybody Dance Now's (Chan et al., 2019, section 4.2); bone shares are what it lacks.
 """
 
+import math
 from typing import Annotated
 
 import numpy as np
@@ -13,13 +14,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from engines.images import Size
-from engines.pose.landmarks import Joint, in_heights
+from engines.pose.landmarks import Joint, in_heights, middle
 from engines.pose.stance import STANDING
 
 DEPTH = 0.5
 PERCENTILE = 90.0  # the 100th is an outlier of the tracker, the 50th a foreshortened bone
 
-_FACE = list(range(Joint.NOSE, Joint.MOUTH_RIGHT + 1))
+_FACE = np.arange(Joint.NOSE, Joint.MOUTH_RIGHT + 1)
 _FEET = [Joint.LEFT_HEEL, Joint.RIGHT_HEEL, Joint.LEFT_FOOT_INDEX, Joint.RIGHT_FOOT_INDEX]
 _PAIRED = {
     "shoulder": (("LEFT_SHOULDER", "RIGHT_SHOULDER"),),
@@ -102,18 +103,23 @@ def bone_lengths(
     flat = np.array(points, np.float64)
     flat[..., 2] *= depth
     flat[~(visibility >= _SEEN)] = np.nan
-    shoulders = flat[..., [Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER], :].mean(axis=-2)
-    hips = flat[..., [Joint.LEFT_HIP, Joint.RIGHT_HIP], :].mean(axis=-2)
-    ears = flat[..., [Joint.LEFT_EAR, Joint.RIGHT_EAR], :].mean(axis=-2)
+    shoulders = middle(flat, Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER)
+    hips = middle(flat, Joint.LEFT_HIP, Joint.RIGHT_HIP)
+    ears = middle(flat, Joint.LEFT_EAR, Joint.RIGHT_EAR)
     face = flat[..., _FACE, :] - ears[..., None, :]
-    sides = np.linalg.norm(flat[..., _STARTS, :] - flat[..., _ENDS, :], axis=-1)
-    lengths = [
-        np.linalg.norm(shoulders - hips, axis=-1),
-        np.linalg.norm(ears - shoulders, axis=-1),
-        np.sqrt((face**2).sum(axis=-1).mean(axis=-1)),
-        *(np.fmax(sides[..., a], sides[..., b]) for a, b in _SIDES),
-    ]
-    return np.stack(lengths, axis=-1)
+    spans = np.concatenate(
+        [
+            (shoulders - hips)[..., None, :],
+            (ears - shoulders)[..., None, :],
+            flat[..., _STARTS, :] - flat[..., _ENDS, :],
+        ],
+        axis=-2,
+    )
+    lengths = np.sqrt(np.einsum("...i,...i->...", spans, spans))
+    sides = lengths[..., 2:]
+    size = np.sqrt(np.einsum("...ij,...ij->...", face, face) / len(_FACE))
+    paired = np.fmax(sides[..., _SIDE_A], sides[..., _SIDE_B])
+    return np.concatenate([lengths[..., :2], size[..., None], paired], axis=-1)
 
 
 def height_of(lengths: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
@@ -122,14 +128,13 @@ def height_of(lengths: NDArray[np.float64], shares: NDArray[np.float64]) -> floa
     The second longest of torso, thigh, shin and shoulders (each by its share): one bone may be the tracker's mistake,
     and two are rarely all foreshortened.
     """
-    guesses = np.sort((lengths / shares)[_TALL])
-    guesses = guesses[np.isfinite(guesses)]
-    return float(guesses[-2:][0]) if len(guesses) else float("nan")
+    guesses = sorted(guess for guess in (lengths / shares)[_TALL].tolist() if math.isfinite(guess))
+    return guesses[-2:][0] if guesses else math.nan
 
 
-_STARTS = [Joint[start] for pairs in _PAIRED.values() for start, _ in pairs]
-_ENDS = [Joint[end] for pairs in _PAIRED.values() for _, end in pairs]
-_SIDES = [(0, 0), (1, 2), (3, 4), (5, 6), (7, 7), (8, 9), (10, 11), (12, 13)]
+_STARTS = np.array([Joint[start] for pairs in _PAIRED.values() for start, _ in pairs])
+_ENDS = np.array([Joint[end] for pairs in _PAIRED.values() for _, end in pairs])
+_SIDE_A, _SIDE_B = np.array([(0, 0), (1, 2), (3, 4), (5, 6), (7, 7), (8, 9), (10, 11), (12, 13)]).T
 _TALL = [BONES.index(name) for name in ("torso", "thigh", "shin", "shoulder")]
 
 

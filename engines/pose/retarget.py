@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.images import Size
-from engines.pose.landmarks import Joint, Landmarks, from_heights, in_heights
+from engines.pose.landmarks import Joint, Landmarks, finite, from_heights, in_heights
 from engines.pose.proportions import BONES, DEPTH, UPRIGHT, Proportions, bone_lengths, height_of
 
 FLOOR_WINDOW_S = 3.0
@@ -31,7 +31,8 @@ _BELOW_FLOOR = 0.06  # heights: one foot may stand so much nearer to the camera 
 _LEASH = 0.03  # heights beyond the dancer's home
 _SIZE_LEASH = 1.04  # beyond the dancer's heights, because a height is not measured better than that
 
-_FEET = [Joint.LEFT_HEEL, Joint.RIGHT_HEEL, Joint.LEFT_FOOT_INDEX, Joint.RIGHT_FOOT_INDEX]
+_FEET = np.array([Joint.LEFT_HEEL, Joint.RIGHT_HEEL, Joint.LEFT_FOOT_INDEX, Joint.RIGHT_FOOT_INDEX])
+_LEFT_HIP, _RIGHT_HIP = int(Joint.LEFT_HIP), int(Joint.RIGHT_HIP)
 _HIPS = [Joint.LEFT_HIP, Joint.RIGHT_HIP]
 _SHOULDERS = [Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER]
 _EARS = [Joint.LEFT_EAR, Joint.RIGHT_EAR]
@@ -93,13 +94,13 @@ class Retargeter:
         foot = float(points[_FEET, 1].max())
         self._stand(foot, time_s, step)
         self._amount = _toward(self._amount, _held(amount, 0.0, 1.0), step, _AMOUNT_S)
-        x = float(points[_HIPS, 0].mean()) - source_size[1] / source_size[0] / 2
+        x = float(points[_LEFT_HIP, 0] + points[_RIGHT_HIP, 0]) / 2 - source_size[1] / source_size[0] / 2
         across, down = self._led(x, step)
         posed = _rebuilt(points, self._blended_ratios()) * self._gain
         posed[:, 0] += 0.5 + x * self._gain + across
         lowest = self._dancer.floor_near + _BELOW_FLOOR * self._dancer.height_near
         posed[:, 1] += min(foot * self._gain + down, lowest) - posed[_FEET, 1].max()
-        return from_heights(posed.astype(np.float32), np.nan_to_num(landmarks[:, 3]), (1, 1))
+        return from_heights(posed.astype(np.float32), finite(landmarks[:, 3]), (1, 1))
 
     def _step(self, time_s: float) -> float:
         step = 0.0 if self._then is None else min(max(time_s - self._then, 0.0), _LONGEST_STEP_S)
@@ -115,7 +116,7 @@ class Retargeter:
         if not math.isfinite(seen) or seen < 1e-3:
             seen = self._height if math.isfinite(self._height) else self._dancer.height_near
         self._height = _toward(self._height, seen, step, _HEIGHT_S)
-        across = np.clip((np.nan_to_num(flat / np.maximum(deep, 1e-6)) - 0.75) / 0.15, 0, 1)
+        across = np.minimum(np.fmax((flat / np.maximum(deep, 1e-6) - 0.75) / 0.15, 0), 1)  # not a number counts as 0
         self._measure(lengths, across, step)
         self._height = max(self._height, 1e-3)
 
