@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.images import Size
-from engines.pose.landmarks import Joint, Landmarks, from_heights, in_heights
+from engines.pose.landmarks import Joint, Landmarks, finite, from_heights, in_heights, middle
 from engines.pose.stance import STANDING
 
 SEEN, UNSEEN = 0.5, 0.25
@@ -85,9 +85,10 @@ class Completion:
         self._then = time_s
         points = in_heights(landmarks, size).astype(np.float64)
         trust, arms = _trust(landmarks, points, size)
-        weights = [self._weight(i, arms if part.arm else trust, part, step) for i, part in enumerate(_PARTS)]
+        legs_of, arms_of = trust.tolist(), arms.tolist()  # Python looks up single numbers faster than NumPy
+        weights = [self._weight(i, arms_of if part.arm else legs_of, part, step) for i, part in enumerate(_PARTS)]
         self._measure(points, trust, step)
-        if min(weights) == 1:
+        if min(weights) == 1 and np.isfinite(points).all():
             return landmarks
         whole, visibility = points.copy(), np.nan_to_num(landmarks[:, 3]).astype(np.float64)
         standing = self._standing(points)
@@ -100,9 +101,9 @@ class Completion:
             visibility[part.joints] = weight * visibility[part.joints] + (1 - weight)
         return from_heights(whole.astype(np.float32), visibility.astype(np.float32), size)
 
-    def _weight(self, i: int, trust: NDArray[np.float64], part: _Part, step: float) -> float:
+    def _weight(self, i: int, trust: list[float], part: _Part, step: float) -> float:
         """1 for a part that is seen, 0 for one that is completed, on the way between them after a change."""
-        best = float(trust[part.judged].max())
+        best = max([trust[joint] for joint in part.judged])
         first = math.isnan(self._share[i])
         self._seen[i] = best >= (UNSEEN if self._seen[i] and not first else SEEN)
         goal = float(self._seen[i])
@@ -114,13 +115,11 @@ class Completion:
     def _measure(self, points: NDArray[np.float64], trust: NDArray[np.float64], step: float) -> None:
         """Update the visitor's torso length: seen, or told by shoulders and neck, whichever is the least
         foreshortened."""
-        neck = points[_SHOULDERS].mean(axis=0)
-        guesses = [
-            float(np.linalg.norm((points[_SHOULDERS[0]] - points[_SHOULDERS[1]])[:2])) / _WIDTH,
-            float(np.linalg.norm((points[_EARS].mean(axis=0) - neck)[:2])) / _NECK,
-        ]
+        left, right = points[_SHOULDERS, :2].tolist()
+        neck, ears, hips = (middle(points, *pair)[:2].tolist() for pair in (_SHOULDERS, _EARS, _HIPS))
+        guesses = [math.dist(left, right) / _WIDTH, math.dist(ears, neck) / _NECK]
         if trust[_HIPS].min() >= SEEN:
-            guesses.append(float(np.linalg.norm((points[_HIPS].mean(axis=0) - neck)[:2])))
+            guesses.append(math.dist(hips, neck))
         unit = max((guess for guess in guesses if math.isfinite(guess)), default=math.nan)
         if math.isfinite(unit):
             unit = min(max(unit, 0.02), 3.0)
@@ -149,5 +148,5 @@ def _trust(
     beyond = np.maximum(
         np.abs(points[:, 0] - width / height / 2) - width / height / 2, np.abs(points[:, 1] - 0.5) - 0.5
     )
-    visibility = np.where(np.isfinite(points).all(axis=1), np.nan_to_num(landmarks[:, 3]), 0.0)
+    visibility = np.where(np.isfinite(points).all(axis=1), finite(landmarks[:, 3]), 0.0)
     return np.where(beyond < OUTSIDE, visibility, 0.0), np.where(beyond < 0, 1.0, visibility)

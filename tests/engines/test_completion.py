@@ -130,6 +130,13 @@ def test_hips_and_legs_are_never_nan(frames: list[np.ndarray]) -> None:
         assert np.isfinite(completion(landmarks, SIZE, i / 10)[HIPS + LEGS, :3]).all()
 
 
+@pytest.mark.parametrize("joint", HIPS + LEGS)
+def test_one_joint_that_is_no_number_is_completed_though_its_pair_is_seen(joint: int) -> None:
+    whole = seen(Body(), Stance(), Camera(SIZE, 0.95, 0.4))
+    whole[joint, 0] = np.nan
+    assert np.isfinite(Completion()(whole, SIZE, 0.0)[HIPS + LEGS, :3]).all()
+
+
 @pytest.mark.footage
 def test_a_filmed_man_cut_at_the_hips_stands_whole() -> None:
     clip = cv2.VideoCapture(str(footage("dance/home_armswing.mp4")))
