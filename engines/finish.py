@@ -89,14 +89,11 @@ def joined(chroma: NDArray[np.generic], frame: Frame, size: Size) -> Frame:
 
 
 def _blended(figure: Figure, background: Frame) -> Frame:
-    """(f a + b (255 - a)) / 255, rounded, in 16 bits: x / 255 is (x + 128 + (x + 128) / 256) / 256 in whole numbers."""
+    """(f a + b (255 - a)) / 255, rounded, in 16 bits."""
     alpha = cv2.cvtColor(cv2.extractChannel(figure, 3), cv2.COLOR_GRAY2RGB)
     total = np.multiply(cv2.cvtColor(figure, cv2.COLOR_RGBA2RGB), alpha, dtype=np.uint16)
     total += np.multiply(background, cv2.bitwise_not(alpha), dtype=np.uint16)
-    total += 128
-    total += total >> 8
-    total >>= 8
-    return total.astype(np.uint8)
+    return np.asarray(cv2.convertScaleAbs(total, alpha=1 / 255), np.uint8)
 
 
 def _in_pixels(displacement: np.ndarray, scale: float) -> NDArray[np.float32]:
