@@ -6,6 +6,7 @@ the hips), visibility in 0..1. Distances mean something only in frame heights, w
 """
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ def finite(visibility: NDArray[np.float32]) -> NDArray[np.float32]:
     return visibility if np.isfinite(visibility).all() else np.nan_to_num(visibility)
 
 
-def middle(points: NDArray[np.float32], left: Joint, right: Joint) -> NDArray[np.float32]:
+def middle(points: NDArray[Any], left: Joint, right: Joint) -> NDArray[Any]:
     """Halfway between two landmarks; `points` is (..., 33, n)."""
     return np.asarray((points[..., left, :] + points[..., right, :]) / 2)
 
