@@ -122,6 +122,7 @@ def bench_live(args: argparse.Namespace) -> int:
         bundle=args.bundle,
         seconds=args.seconds,
         baseline=not args.no_baseline,
+        source=args.source,
         json=args.json,
         record=args.record,
         threads=args.threads,
@@ -238,6 +239,7 @@ def _measuring_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--bundle", type=Path)
     one.add_argument("--seconds", type=float, default=20)
     one.add_argument("--no-baseline", action="store_true")
+    one.add_argument("--source", default="dancer", help="a camera, or a film in its place; looped")
     one.add_argument("--record", type=Path, metavar="FILE.mp4", help="also what recording costs, measured in turns")
     one.add_argument("--threads", type=int, help="of the engine (default: all cores but one)")
     one.add_argument("--opencv-threads", type=int, default=1)

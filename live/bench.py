@@ -14,6 +14,7 @@ from engines.images import Frame
 from engines.measuring import measured_header, percentiles, table, write_json
 from engines.urgency import is_allowed
 from live.config import LiveOptions
+from live.doors import Doors
 from live.gauges import Gauges
 from live.loop import play
 from live.pacing import Tick
@@ -39,15 +40,18 @@ def bench_live(
     record: Path | None = None,
     threads: int | None = None,
     opencv_threads: int = 1,
+    doors: Doors | None = None,
 ) -> dict[str, Any]:
     """Measure the show with the built-in dancer, then the naive loop; print a table, write `json`, return both.
 
     The keys are those of BENCH.md. Run it while nothing else heavy runs. `record`: a movie that is written in turns, a
-    few seconds yes, a few seconds no, and what that costs in displayed pictures. `threads` are the engine's.
+    few seconds yes, a few seconds no, and what that costs in displayed pictures. `threads` are the engine's. `source`
+    is a camera, or a film that is played again and again in its place: the built-in dancer, who needs neither, is drawn
+    by Python on the same cores, which no camera is (a fifth of one at 50 frames a second).
     """
     header = measured_header()
     allotted = {"threads": threads, "opencv_threads": opencv_threads}
-    figures = _measured_show(bundle, seconds, source, record, allotted)
+    figures = _measured_show(bundle, seconds, source, record, allotted, doors)
     said = _baseline() if baseline else "left out as asked"
     if isinstance(said, str):
         figures.update(baseline_fps=None, ratio=None, baseline_skipped=said)
@@ -61,11 +65,17 @@ def bench_live(
 
 
 def _measured_show(
-    bundle: Path | None, seconds: float, source: str, record: Path | None, allotted: Mapping[str, Any]
+    bundle: Path | None,
+    seconds: float,
+    source: str,
+    record: Path | None,
+    allotted: Mapping[str, Any],
+    doors: Doors | None,
 ) -> dict[str, Any]:
     options = LiveOptions(
         bundles=(bundle,) if bundle else (),
         source=source,
+        loop=True,
         headless=True,
         seconds=seconds + WARM_S,
         osc_in=0,
@@ -76,7 +86,7 @@ def _measured_show(
     gauges = Gauges(keeps_all=True)
     start = _Start(gauges)
     turns = [_InTurns(Recorder(record))] if record else []
-    with on_stage(options, gauges=gauges, sinks=[start, *turns]) as show:
+    with on_stage(options, doors=doors, gauges=gauges, sinks=[start, *turns]) as show:
         start.show_ = show
         play(show)
         return {**_figures(show, start), **(turns[0].figures() if turns else {})}

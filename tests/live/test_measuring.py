@@ -8,7 +8,7 @@ import pytest
 
 from engines.bundle import write_bundle
 from engines.errors import Unavailable
-from live.bench import TURN_S, WARM_S, _InTurns
+from live.bench import TURN_S, WARM_S, _InTurns, bench_live
 from live.doors import Doors
 from live.flash import BITS, bench_latency, coded, decoded
 from live.gauges import Gauges, Spent
@@ -61,6 +61,21 @@ def test_a_soak_reports_memory_threads_and_tails(bundle: Path) -> None:
     figures = bench_soak(bundle=bundle, minutes=0.1, doors=DOORS, warm_s=1.0)
     assert len(figures["rss_mib"]) == len(figures["threads"]) == len(figures["latency_p99_ms"]) == 2
     assert figures["threads"][1] <= figures["threads"][0]
+
+
+def test_a_short_film_stands_in_for_a_camera_for_as_long_as_is_measured(bundle: Path, tmp_path: Path) -> None:
+    film = cv2.VideoWriter(str(tmp_path / "half.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 25, (64, 48))
+    for level in range(0, 120, 10):
+        film.write(np.full((48, 64, 3), level, np.uint8))
+    film.release()
+    doors = Doors(tracker=fake_tracker, stand_in=fake_stand_in)
+    figures = bench_live(
+        bundle=bundle, seconds=1.0, baseline=False, source=str(tmp_path / "half.avi"), doors=doors, json=tmp_path / "j"
+    )
+    assert "half.avi" in figures["source"]
+    assert figures["seconds"] == pytest.approx(1.0, abs=0.4)
+    assert figures["generated_fps"] > 10
+    assert {"p50", "p95"} <= set(figures["overhead_ms"])
 
 
 def test_the_overlay_names_what_was_passed_over_and_leaves_the_reasons_to_doctor() -> None:
