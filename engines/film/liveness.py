@@ -138,7 +138,7 @@ def watched(pictures: Iterable[Frame]) -> NDArray[np.uint8]:
 
 def liveness(film: Sequence[NDArray[np.uint8]], rollout: NDArray[np.uint8]) -> Liveness:
     """The rollout (T, h, w, 3) judged beside the film: shots of it (T, h, w, 3) a stride a step, of the same size."""
-    usual = _joined([look_at(shot) for shot in film if len(shot) > 1])
+    usual = _joined([(look_at(shot), len(shot) - 1) for shot in film if len(shot) > 1])
     length = min(WINDOW, len(rollout) - 1)
     starts = [start for start in range(0, len(rollout) - 1, length) if len(rollout) - 1 - start >= length / 2]
     windows = tuple(look_at(rollout[start : start + length + 1]) for start in starts)
@@ -272,13 +272,18 @@ def _colors(picture: Frame) -> float:
     return float(np.sqrt(np.square(ycc).mean()))
 
 
-def _joined(looks: Sequence[Look]) -> Look:
-    def mean(values: Iterable[float]) -> float:
-        return float(np.mean(list(values)))
+def _joined(shots: Sequence[tuple[Look, int]]) -> Look:
+    """The average of shots, each counted by its steps: a short wild one is not half of the film."""
+    looks, steps = zip(*shots, strict=True)
 
+    def mean(values: Iterable[float]) -> float:
+        return float(np.average(list(values), weights=steps))
+
+    wanders = [(one.wander, count) for one, count in shots if one.wander is not None]
+    total = sum(count for _, count in wanders)
     return Look(
         mean(one.energy for one in looks),
-        mean(wanders) if (wanders := [one.wander for one in looks if one.wander is not None]) else None,
+        sum(wander * count for wander, count in wanders) / total if total else None,
         mean(one.contrast for one in looks),
         mean(one.colors for one in looks),
         (mean(one.mean[0] for one in looks), mean(one.mean[1] for one in looks), mean(one.mean[2] for one in looks)),

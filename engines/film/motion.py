@@ -5,6 +5,7 @@ Learned from neighbors that are nearly the same, a generator learns to copy: the
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -23,6 +24,10 @@ CHANGES = 3.0
 STILL_MOVES, STILL_CHANGES = 0.0015, 2.0
 """Less than this at every stride is a still picture: a camera's noise changes a small picture by less."""
 LONGEST_S = 1.0
+HELD = 0.1
+"""A frame that changes by less than this share of the film's large changes (their 95th percentile) repeats the last."""
+HELD_OFTEN = 0.25
+"""Where fewer frames than this share do, the film does not repeat its frames; it rests now and then."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,26 @@ def look(frame: Frame) -> Frame:
     if frame.shape[1] <= LOOK_WIDTH:
         return frame
     return resized(frame, (max(16, round(LOOK_WIDTH * frame.shape[0] / frame.shape[1])), LOOK_WIDTH))
+
+
+def new_ones(looks: Sequence[Frame], fps: float) -> list[int]:
+    """The indices of `looks` that are no repetition of the one before.
+
+    A film drawn on twos, or by a camera that is slower than its file, holds every picture for some frames. Whoever
+    learns from those learns to stand still: from two pictures that are the same nobody can tell whether a third comes.
+    What is held for longer than `LONGEST_S` is a rest of the film and stays.
+    """
+    changes = [float(cv2.absdiff(a, b).mean()) for a, b in pairwise(looks)]
+    bound = HELD * float(np.percentile(changes, 95)) if changes else 0.0
+    kept, run = [0], []
+    for i, change in enumerate([*changes, np.inf], 1):
+        if change < bound:
+            run.append(i)
+            continue
+        kept += [*(run if len(run) >= LONGEST_S * fps else []), i]
+        run = []
+    kept.pop()
+    return kept if len(kept) <= (1 - HELD_OFTEN) * len(looks) else list(range(len(looks)))
 
 
 def strides_of(fps: float, longest_shot: int) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ import pytest
 from engines.film.cutting import glance, spans
 from engines.film.flow import Between, fetched, flow_between
 from engines.film.liveness import LOOP, Liveness, liveness, loop_in, watched
-from engines.film.motion import look, measured_motion, proposed, strides_of
+from engines.film.motion import look, measured_motion, new_ones, proposed, strides_of
 from engines.film.statistics import FilmLook, guarded, look_of
 from engines.images import Frame
 from tests.fakes_film import drifting
@@ -52,6 +52,38 @@ def test_motion_is_not_measured_across_a_cut() -> None:
     shots = spans(np.stack([glance(frame) for frame in frames]))
     assert shots == [(0, 30), (30, 60)]
     assert proposed(measured_motion([look(frame) for frame in frames], shots, 25)) is None
+
+
+def test_a_picture_that_is_held_for_some_frames_is_new_once() -> None:
+    on_threes = [frame for frame in drifting(20, SIZE, 2.0) for _ in range(3)]
+    assert new_ones(on_threes, 25) == list(range(0, 60, 3))
+
+
+def test_noise_on_what_is_held_makes_it_no_news() -> None:
+    rng = np.random.default_rng(0)
+    held = [
+        np.clip(frame + rng.normal(0, 0.5, frame.shape), 0, 255).astype(np.uint8)
+        for frame in drifting(20, SIZE, 3.0)
+        for _ in range(3)
+    ]
+    assert new_ones(held, 25) == list(range(0, 60, 3))
+
+
+def test_a_rest_of_the_film_is_no_repetition() -> None:
+    moving = drifting(40, SIZE, 2.0)
+    rested = [*moving[:20], *[moving[20]] * 30, *moving[20:]]
+    assert new_ones(rested, 25) == list(range(len(rested)))
+
+
+def test_a_film_that_goes_steadily_repeats_nothing() -> None:
+    assert new_ones(drifting(40, SIZE, 0.5), 25) == list(range(40))
+
+
+def test_a_short_wild_shot_counts_no_more_than_its_length() -> None:
+    calm, wild = watched(drifting(121, SIZE, 1.0)), watched(drifting(11, SIZE, 8.0))
+    rollout = watched(drifting(200, SIZE, 1.0))
+    alone, joined = (liveness(shots, rollout).film.energy for shots in ([calm], [calm, wild]))
+    assert joined < 1.5 * alone
 
 
 def test_flow_says_where_a_pixel_went() -> None:

@@ -92,3 +92,17 @@ def test_a_varying_frame_rate_is_read_evenly(tmp_path: Path) -> None:
 def test_of_an_even_film_every_frame_comes_once(tmp_path: Path) -> None:
     film = open_clip(_film(tmp_path))
     assert [m.number for m in evenly(film)] == [m.number for m in film.frames()]
+
+
+def test_frames_that_only_repeat_are_left_out_and_the_film_keeps_its_tempo(tmp_path: Path) -> None:
+    frames = [frame for frame in drifting(30, SIZE, 2.0) for _ in range(4)]
+    pairs = build_next_pairs([written(tmp_path / "on_fours.mp4", frames, fps=20)], tmp_path / "pairs", size=64)
+    assert [row.frame for row in pairs.rows] == list(range(0, 120, 4))
+    assert pairs.header.stride == 1
+    assert pairs.header.fps == pytest.approx(5)
+    assert "90 of 120 frames only repeat" in summary(pairs)
+
+
+def test_beside_held_pictures_a_large_movement_is_no_cut(tmp_path: Path) -> None:
+    frames = [frame for frame in drifting(30, SIZE, 9.0) for _ in range(3)]
+    assert len(build_next_pairs([written(tmp_path / "held.mp4", frames)], tmp_path / "pairs").header.shots) == 1

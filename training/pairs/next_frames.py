@@ -5,13 +5,14 @@ how much the film moves (engines.film.motion), since neighbors that are nearly t
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from engines.errors import BadInput, PairsError, VideoError
 from engines.film.cutting import Glance, glance, spans
-from engines.film.motion import MOVES, Motion, look, measured_motion, motion_at, proposed
+from engines.film.motion import MOVES, Motion, look, measured_motion, motion_at, new_ones, proposed
 from engines.film.reading import evenly
 from engines.images import Frame, resized
 from engines.measuring import table
@@ -48,38 +49,42 @@ def build_next_pairs(
     request = {**_request(clip), "size": str(size), "stride": str(stride or "chosen"), "splits": splits}
     if (out / "pairs.json").exists():
         return _reopened(out, request)
-    looks, shots = _looked_through(clip, progress)
-    chosen = _stride(clip, looks, shots, stride)
+    seen = _looked_through(clip, progress)
+    shots = seen.shots
+    chosen = _stride(clip, seen, stride)
     high = min(size, clip.size[0])
     fitted = (high, max(1, round(clip.size[1] * high / clip.size[0])))
     header = PairsHeader(
         kind="next",
         stride=chosen.stride,
         size=fitted,
-        fps=clip.fps,
+        fps=seen.fps,
         splits=splits,
         shots=tuple(
             Shot(id=f"{n:02d}", source=clip.name, frame_size=clip.size, crop=(0, 0, clip.size[0]))
             for n in range(len(shots))
         ),
-        warnings=_warnings(shots, chosen),
+        warnings=(*seen.warnings, *_warnings(shots, chosen)),
         made_by=request,
     )
-    writer, shot = PairsWriter(out, header), 0
+    writer, shot, place = PairsWriter(out, header), 0, 0
     for moment in evenly(clip):
         number = moment.number
-        while shot + 1 < len(shots) and number >= shots[shot][1]:
+        progress(seen.count + number + 1, 2 * seen.count)
+        if place == len(seen.numbers) or number != seen.numbers[place]:
+            continue
+        while shot + 1 < len(shots) and place >= shots[shot][1]:
             shot += 1
+        place += 1
         row = Row(
             id=f"{number:06d}",
             source=clip.name,
             frame=number,
             time_s=moment.time_s,
             shot=f"{shot:02d}",
-            split=parts.at((number + 0.5) / len(looks)),
+            split=parts.at((number + 0.5) / seen.count),
         )
         writer.add(row, frame=resized(moment.frame, fitted))
-        progress(len(looks) + number + 1, 2 * len(looks))
     return writer.finish()
 
 
@@ -94,18 +99,39 @@ def summary(pairs: PairSet) -> str:
     return "\n".join([*lines, *(f"! {warning}" for warning in header.warnings)])
 
 
-def _looked_through(clip: VideoClip, progress: Progress) -> tuple[list[Frame], list[tuple[int, int]]]:
-    """Every frame small, and the shots."""
+@dataclass(frozen=True)
+class _Seen:
+    """The pictures of a film that are no repetition: small, as frame `numbers` out of `count`, and their shots."""
+
+    looks: list[Frame]
+    numbers: list[int]
+    shots: list[tuple[int, int]]
+    count: int
+    fps: float
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        held = self.count - len(self.numbers)
+        if not held:
+            return ()
+        return (f"{held} of {self.count} frames only repeat the one before and are left out: {self.fps:.3g} a second.",)
+
+
+def _looked_through(clip: VideoClip, progress: Progress) -> _Seen:
     looks: list[Frame] = []
     glances: list[Glance] = []
     for moment in evenly(clip):
         looks.append(look(moment.frame))
         glances.append(glance(moment.frame))
         progress(len(looks), 2 * max(clip.count, len(looks)))
-    return looks, spans(np.stack(glances))
+    new = new_ones(looks, clip.fps)
+    # Cuts are told by what is usual around them, and beside a picture that is held every movement is a cut.
+    shots = spans(np.stack([glances[i] for i in new]))
+    return _Seen([looks[i] for i in new], new, shots, len(looks), clip.fps * len(new) / len(looks))
 
 
-def _stride(clip: VideoClip, looks: list[Frame], shots: list[tuple[int, int]], asked: int | None) -> Motion:
+def _stride(clip: VideoClip, seen: _Seen, asked: int | None) -> Motion:
+    looks, shots = seen.looks, seen.shots
     longest = max(stop - start for start, stop in shots)
     if longest < 3 or (asked is not None and longest <= 2 * asked):
         needed = 2 * (asked or 1) + 1
@@ -113,7 +139,7 @@ def _stride(clip: VideoClip, looks: list[Frame], shots: list[tuple[int, int]], a
             f"{clip.path}: its longest shot is {longest} frames, but a stride of {asked or 1} needs at least {needed}; "
             "choose a longer film" + ("" if asked is None else " or a shorter --stride")
         )
-    measured = measured_motion(looks, shots, clip.fps)
+    measured = measured_motion(looks, shots, seen.fps)
     found = proposed(measured) if asked is None else motion_at(looks, shots, asked)
     if found is None or found.is_still:
         most = max((*measured, *([found] if found else [])), key=lambda motion: motion.moves)
