@@ -42,6 +42,17 @@ def share(text: str) -> float:
     return share
 
 
+def positive(text: str) -> float:
+    """A number above 0, with an end."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is out of range: write a number above 0, for example 8")
+    return number
+
+
 def frames(text: str) -> tuple[int, int | None]:
     """FROM:TO as (first, the one after the last); without TO to the end."""
     first, colon, last = text.partition(":")

@@ -11,7 +11,7 @@ from engines.pictures import read_picture
 from training.film import write_film
 from training.runs import writing
 from training.samples import write_picture
-from training.singan.modes import animated, edited, enlarged, harmonized, painted, sampled
+from training.singan.modes import animated, edited, enlarged, harmonized, painted, sampled, start_of
 from training.singan.pictures import read_mask
 from training.singan.runs import open_learned
 from training.singan.tuning import tuned
@@ -27,7 +27,9 @@ def sample(run: Path, out: Path, *, count: int, size: Size | None, start: int, s
 
 def harmonize(run: Path, picture: Path, mask: Path | None, out: Path, *, start: int | None, tune: int) -> None:
     """A figure that was pasted into the picture, blended into it; without a mask the person in it is looked for."""
+    _check_ending(out, ".png", "a picture")
     learned, naive = open_learned(run), read_picture(picture)
+    start = start_of(learned, start)  # before a person is looked for in vain
     size: Size = (naive.shape[0], naive.shape[1])
     where = read_mask(mask, size, str(picture)) if mask else person_mask(naive, picture)
     if tune:
@@ -37,6 +39,7 @@ def harmonize(run: Path, picture: Path, mask: Path | None, out: Path, *, start: 
 
 def edit(run: Path, picture: Path, mask: Path | None, out: Path, *, start: int | None) -> None:
     """A picture that was cut and moved about by hand, made whole."""
+    _check_ending(out, ".png", "a picture")
     learned, changed = open_learned(run), read_picture(picture)
     where = read_mask(mask, (changed.shape[0], changed.shape[1]), str(picture)) if mask else None
     _said(out, edited(learned, changed, where, start))
@@ -44,11 +47,13 @@ def edit(run: Path, picture: Path, mask: Path | None, out: Path, *, start: int |
 
 def paint(run: Path, picture: Path, out: Path, *, start: int | None, colors: int) -> None:
     """A painting as a picture of the learned kind."""
+    _check_ending(out, ".png", "a picture")
     _said(out, painted(open_learned(run), read_picture(picture), start, colors))
 
 
 def upscale(run: Path, picture: Path | None, out: Path, *, factor: float) -> None:
     """A picture (default: the learned one) enlarged with the structure that was learned."""
+    _check_ending(out, ".png", "a picture")
     learned = open_learned(run)
     _said(out, enlarged(learned, read_picture(picture) if picture else learned.picture, factor))
 
@@ -57,6 +62,7 @@ def animate(
     run: Path, out: Path, *, seconds: float, fps: float, walk: float, amplitude: float, start: int, seed: int
 ) -> None:
     """A film of the picture as it changes, which ends as it begins."""
+    _check_ending(out, ".mp4", "a film")
     learned = open_learned(run)
     count = max(2, round(seconds * fps))
     frames = animated(learned, count, walk, amplitude, start, seed)
@@ -85,6 +91,11 @@ def person_mask(picture: Frame, path: Path) -> NDArray[np.uint8]:
     if found.mask is None or not (found.mask > 127).any():
         raise BadInput(f"{path}: nobody was found in it; name what was pasted with --mask MASK.png, white on black")
     return found.mask
+
+
+def _check_ending(out: Path, ending: str, what: str) -> None:
+    if out.suffix.lower() != ending:
+        raise BadInput(f"{out}: {what} ends in {ending}; choose another name")
 
 
 def _said(out: Path, picture: Frame) -> None:

@@ -6,7 +6,7 @@ Each imports what it needs when it is called; what is then done is in `training.
 import argparse
 from pathlib import Path
 
-from engines.arguments import Command, command, count, share, size
+from engines.arguments import Command, command, count, positive, share, size
 from engines.errors import BadInput
 
 
@@ -133,9 +133,9 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--start", type=int, help=start)
     one.add_argument("--colors", type=count, default=0, help="first move its colors to so many of the picture's")
     one = mode("animate", singan_animate, "a film of the picture as it changes, in an endless loop", "OUT.mp4")
-    one.add_argument("--seconds", type=float, default=8.0)
-    one.add_argument("--fps", type=float, default=25.0)
-    one.add_argument("--walk", type=float, default=1.0, help="rounds through the noise a loop")
+    one.add_argument("--seconds", type=positive, default=8.0)
+    one.add_argument("--fps", type=positive, default=25.0)
+    one.add_argument("--walk", type=positive, default=1.0, help="rounds through the noise a loop")
     one.add_argument("--amplitude", type=share, default=0.4, help="0 the picture itself, 1 samples")
     one.add_argument("--start", type=int, default=0, help="coarser scales stand still")
     one.add_argument("--seed", type=int, default=0)

@@ -3,6 +3,7 @@
 Pictures in and out are (H, W, 3) uint8; masks (H, W) uint8, 255 where something was pasted or changed.
 """
 
+import math
 from collections.abc import Iterator
 
 import cv2
@@ -25,6 +26,7 @@ HARMONIZED_REACH, EDITED_REACH = 7, 20
 MASK_BLUR_PX = 5.0
 PUBLISHED_SIDE = 250
 MOST_SIDE = 2048
+SAME_SHAPE = 0.02  # sides in this relation, but for rounding, are those of the learned picture
 MOST_CHANGED = 24
 """An edit differs from the picture by more than this many levels somewhere; less is what saving a JPEG does."""
 
@@ -66,20 +68,31 @@ def sizes_for(learned: Learned, size: Size) -> list[Size]:
     height, width = learned.sizes[-1]
     if max(size) > MOST_SIDE or min(size) < min(learned.sizes[0]):
         raise BadInput(
-            f"a sample of {size[1]} x {size[0]} cannot be made: each side is {min(learned.sizes[0])} to {MOST_SIDE} px"
+            f"a picture of {size[1]} x {size[0]} cannot be made: each side is {min(learned.sizes[0])} to {MOST_SIDE} px"
         )
     return [(max(1, round(h * size[0] / height)), max(1, round(w * size[1] / width))) for h, w in learned.sizes]
 
 
 def redrawn(learned: Learned, picture: Frame, start: int | None = None) -> Frame:
-    """`picture` in the manner of the learned one, from scale `start` on, at the learned size.
+    """`picture` in the manner of the learned one, from scale `start` on, at the learned size or as many pixels.
 
-    A low start gives away its structure, a high one keeps all but its texture. Raises ConfigError.
+    A low start gives away its structure, a high one keeps all but its texture. Raises ConfigError, and BadInput for a
+    picture that is too long for the coarsest scale.
     """
     start = start_of(learned, start)
-    size = learned.sizes[-1]
+    size = size_like(learned, picture)
+    sizes = learned.sizes if size == learned.sizes[-1] else sizes_for(learned, size)
     with torch.no_grad():
-        return as_picture(redrawn_tensor(learned, as_tensor(resized(picture, size)), start, learned.sizes))
+        return as_picture(redrawn_tensor(learned, as_tensor(resized(picture, size)), start, sizes))
+
+
+def size_like(learned: Learned, picture: Frame) -> Size:
+    """The learned size for a picture of its shape; for any other as many pixels in the shape of its own."""
+    height, width = learned.sizes[-1]
+    longer = (picture.shape[1] / picture.shape[0]) / (width / height)
+    if abs(math.log(longer)) < SAME_SHAPE:
+        return height, width
+    return max(1, round(height / math.sqrt(longer))), max(1, round(width * math.sqrt(longer)))
 
 
 def redrawn_tensor(learned: Learned, picture: Tensor, start: int, sizes: list[Size]) -> Tensor:
@@ -121,7 +134,7 @@ def harmonized(
         )
     if not (mask > 127).any():
         raise BadInput("the mask is empty: white is what was pasted, black is what stays")
-    size = learned.sizes[-1]
+    size = size_like(learned, naive)
     share = widened(resized(mask[..., None].repeat(3, axis=2), size)[..., 0], reach)[..., None]
     made, around = redrawn(learned, naive, start).astype(np.float32), resized(naive, size).astype(np.float32)
     return np.rint(share * made + (1 - share) * around).astype(np.uint8)
@@ -130,8 +143,16 @@ def harmonized(
 def edited(learned: Learned, changed: Frame, mask: Mask | None = None, start: int | None = None) -> Frame:
     """A picture that was cut and moved about by hand, made whole; the mask is where it differs, if none is given."""
     if mask is None:
-        mask = difference_mask(resized(changed, learned.sizes[-1]), learned.picture)
-        changed = resized(changed, learned.sizes[-1])
+        height, width = learned.sizes[-1]
+        if size_like(learned, changed) != (height, width):
+            raise BadInput(
+                f"the edit is {changed.shape[1]} x {changed.shape[0]}, of another shape than the learned picture "
+                f"({width} x {height}), so what was changed cannot be seen; name it with --mask MASK.png"
+            )
+        changed = resized(changed, (height, width))
+        mask = difference_mask(changed, learned.picture)
+        if not mask.any():
+            raise BadInput("the edit differs nowhere from the learned picture; change something in it first")
     return harmonized(learned, changed, mask, start, EDITED_REACH)
 
 
@@ -164,6 +185,8 @@ def enlarged(learned: Learned, picture: Frame, factor: float) -> Frame:
     The finest scales are applied again and again, each time at a size that is larger by their own step.
     """
     start_of(learned, None)
+    if not 1 < factor < math.inf:
+        raise BadInput(f"a factor of {factor:g} makes nothing larger; ask for more than 1, for example 2")
     generator, sizes = learned.generator, learned.sizes
     chained = not isinstance(generator, Growing)
     coarse = sizes[-2] if chained else sizes[0]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from engines.errors import ConfigError
-from engines.images import Frame, resized
+from engines.images import Frame, covering
 from training.checkpoints import latest_checkpoint, read_checkpoint
 from training.config import checked
 from training.singan.altering import altered
@@ -34,7 +34,7 @@ def tuned(learned: Learned, naive: Frame, iterations: int) -> Learned:
     generator = copy.deepcopy(learned.generator)
     critic = Critic(config.networks, len(learned.sizes) - 1)
     read_checkpoint(latest_checkpoint(learned.folder), {"critic": critic})
-    coarse = as_tensor(resized(naive, learned.sizes[0]))
+    coarse = as_tensor(covering(naive, learned.sizes[0]))
     torch.manual_seed(config.seed)
 
     def seen() -> Tensor:

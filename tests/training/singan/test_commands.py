@@ -103,7 +103,12 @@ def test_the_time_is_said_in_advance(folder: Path, capsys: pytest.CaptureFixture
         (["singan", "sample", "{}/redraw", "--out", "x"], "singan.toml"),
         (["singan", "sample", "{}/samples", "--out", "x", "--start", "7"], "start scale 7 does not exist"),
         (["singan", "sample", "{}/nothing", "--out", "x"], "is it|folder of a training"),
-        (["singan", "edit", "{}/redraw", "--picture", "{}/gone.png", "--out", "x"], "gone.png"),
+        (["singan", "edit", "{}/redraw", "--picture", "{}/gone.png", "--out", "x.png"], "gone.png"),
+        (["singan", "edit", "{}/redraw", "--picture", "{}/input.png", "--out", "x.png"], "differs nowhere"),
+        (["singan", "paint", "{}/redraw", "--picture", "{}/input.png", "--out", "x.txt"], "a picture ends in .png"),
+        (["singan", "animate", "{}/samples", "--out", "x.gif"], "a film ends in .mp4"),
+        (["singan", "upscale", "{}/redraw", "--out", "x.png", "--factor", "0.5"], "more than 1"),
+        (["singan", "harmonize", "{}/samples", "--picture", "{}/naive.png", "--out", "x.png"], "singan_redraw.toml"),
         (["export", "{}/redraw", "--out", "{}/b", "--start", "2"], "start scale 2 does not exist"),
         (["export", "{}/redraw", "--out", "{}/b", "--knob", "rows=1"], "no such knob"),
     ],
@@ -126,3 +131,13 @@ def test_a_mask_of_another_size_is_one_sentence(
     capsys.readouterr()
     assert _run("singan", "harmonize", folder / "redraw", *pasted) == 2
     assert "12 x 10" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("option", "value"), [("--fps", "0"), ("--seconds", "nan"), ("--walk", "-1")])
+def test_a_film_without_length_or_speed_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        _run("singan", "animate", folder / "samples", "--out", "x.mp4", option, value)
+    assert stop.value.code == 2
+    assert "write a number above 0" in capsys.readouterr().err

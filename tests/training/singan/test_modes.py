@@ -128,7 +128,7 @@ def test_an_edit_is_found_by_itself(redrawer: Learned) -> None:
     assert mask[8, 8] == 255
     assert not mask[20:].any()
     assert edited(redrawer, changed).shape == picture.shape
-    with pytest.raises(BadInput, match="mask is empty"):
+    with pytest.raises(BadInput, match="differs nowhere"):
         edited(redrawer, picture)
 
 
@@ -138,6 +138,25 @@ def test_a_painting_takes_the_colors_of_the_picture(redrawer: Learned) -> None:
     apart = np.abs(redrawer.picture.reshape(-1, 3).astype(int) - quantized[0, 0]).sum(axis=1).min()
     assert apart < 80
     assert painted(redrawer, flat, colors=4).shape == redrawer.picture.shape
+
+
+def test_a_painting_of_another_shape_is_not_stretched(redrawer: Learned) -> None:
+    for height, width in ((96, 48), (48, 96)):
+        drawn = redrawn(redrawer, np.zeros((height, width, 3), np.uint8))
+        assert drawn.shape[0] / drawn.shape[1] == pytest.approx(height / width, rel=0.03)
+        assert drawn.shape[0] * drawn.shape[1] == pytest.approx(np.prod(redrawer.sizes[-1]), rel=0.05)
+
+
+def test_a_picture_of_the_learned_shape_has_the_learned_size(redrawer: Learned) -> None:
+    height, width = redrawer.sizes[-1]
+    assert redrawn(redrawer, np.zeros((10 * height + 4, 10 * width, 3), np.uint8)).shape == (height, width, 3)
+
+
+def test_an_edit_of_another_shape_needs_a_mask(redrawer: Learned) -> None:
+    broad, mask = np.zeros((40, 100, 3), np.uint8), np.full((40, 100), 255, np.uint8)
+    with pytest.raises(BadInput, match="of another shape than the learned"):
+        edited(redrawer, broad)
+    assert edited(redrawer, broad, mask).shape[1] > 2 * edited(redrawer, broad, mask).shape[0]
 
 
 @pytest.mark.parametrize("factor", [1.5, 4.0])
