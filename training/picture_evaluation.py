@@ -19,6 +19,7 @@ from engines.take.clip import open_clip
 from training import metrics
 from training.labels import accuracy, palette
 from training.pairs.store import PairSet, Split, open_pairs
+from training.picture_baselines import baselines, input_of
 from training.set_distance import distances
 from training.unpaired.measuring import LEAST, styled
 from training.unpaired.store import Side, open_sides
@@ -42,8 +43,9 @@ def evaluate_pictures(
 ) -> dict[str, Any]:
     """Measures a bundle that looks at pictures, and prints a table unless `say` is False.
 
-    Of aligned pairs: l1, psnr, ssim, sharpness, set_distance {distance, floor, ceiling, share}; with `labels` the true
-    pictures are label maps and the shares of right pixels are told too. Of unpaired sides: changed, variety, distance
+    Of aligned pairs: l1, psnr, ssim, sharpness, the same `beside` of what needs no learning (`picture_baselines`), and
+    set_distance {distance, floor, ceiling, share}; with `labels` the true pictures are label maps and the shares of
+    right pixels are told too. Of unpaired sides: changed, variety, distance
     and the words that go with them; with the bundle that leads `back` also cycle_l1. With a `film`: flicker
     {warp_error, real, ratio} over its first two seconds. Raises BadInput, PairsError, BundleError, EngineError.
     """
@@ -94,29 +96,33 @@ def _of_pairs(shows: Shows, size: Size, pairs: PairSet, split: Split, labels: bo
     indices = [int(i) for i in pairs.split(split)]
     if not indices:
         raise PairsError(f"{pairs.folder}: the split {split!r} holds no pairs; measure another.")
-    looked_at = [pairs.frame(i) if pairs.header.drawn else pairs.conditioning(i) for i in indices]
+    inputs = [input_of(pairs, i) for i in indices]
     real = [covering(pairs.frame(i), size) for i in indices]
-    shown = [shows(frame, pairs.rows[i].time_s).copy() for frame, i in zip(looked_at, indices, strict=True)]
-    both = list(zip(shown, real, strict=True))
-    everywhere = np.ones(size, bool)
-    sharp = [
-        metrics.gradient_energy(a, everywhere) / max(1e-6, metrics.gradient_energy(b, everywhere)) for a, b in both
-    ]
-    figures: dict[str, Any] = {
-        "frames": len(indices),
-        "l1": float(np.mean([metrics.l1(a, b) for a, b in both])),
-        "psnr": float(np.mean([metrics.psnr(a, b) for a, b in both])),
-        "ssim": float(np.mean([metrics.ssim(a, b) for a, b in both])),
-        "sharpness": float(np.median(sharp)),
-    }
+    shown = [shows(frame, pairs.rows[i].time_s).copy() for frame, i in zip(inputs, indices, strict=True)]
+    figures: dict[str, Any] = {"frames": len(indices), **_compared(shown, real)}
+    figures["beside"] = {name: _compared(made, real) for name, made in baselines(pairs, indices, size).items()}
     if len(indices) >= LEAST:
-        found = distances(shown, [covering(frame, size) for frame in looked_at], real)
+        found = distances(shown, [covering(frame, size) for frame in inputs], real)
         figures["set_distance"] = {**asdict(found), "share": found.share}
     if labels:
         learned = pairs.split("train")[:PALETTE_FROM]
         colors = palette(pairs.frame(int(i)) for i in (learned if len(learned) else indices))
         figures["label_accuracy"] = asdict(accuracy(shown, real, colors))
     return figures
+
+
+def _compared(shown: Sequence[Frame], real: Sequence[Frame]) -> dict[str, float]:
+    both = list(zip(shown, real, strict=True))
+    everywhere = np.ones(real[0].shape[:2], bool)
+    sharp = [
+        metrics.gradient_energy(a, everywhere) / max(1e-6, metrics.gradient_energy(b, everywhere)) for a, b in both
+    ]
+    return {
+        "l1": float(np.mean([metrics.l1(a, b) for a, b in both])),
+        "psnr": float(np.mean([metrics.psnr(a, b) for a, b in both])),
+        "ssim": float(np.mean([metrics.ssim(a, b) for a, b in both])),
+        "sharpness": float(np.median(sharp)),
+    }
 
 
 def _of_sides(shows: Shows, size: Size, pairs: PairSet, side: Side, split: Split) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tests.training.test_aligned import _beside, _film
 from tests.training.test_style import _sides
 from training.labels import accuracy, palette, read_labels
 from training.pairs.aligning import align
+from training.picture_baselines import baselines
 from training.picture_evaluation import evaluate_pictures, flicker
 
 SIDE = 64
@@ -75,6 +76,27 @@ def test_what_shows_the_truth_is_without_error(tmp_path: Path) -> None:
     assert right["l1"] < 0.6 < 20 < wrong["l1"]
     assert right["set_distance"]["share"] < 0.2
     assert wrong["set_distance"]["share"] == pytest.approx(1)
+    assert wrong["beside"]["input"]["l1"] == pytest.approx(wrong["l1"], abs=0.6)
+    assert right["beside"]["mean"]["l1"] > right["l1"]
+
+
+def test_beside_stand_the_input_the_mean_and_the_result_of_the_nearest_input(tmp_path: Path) -> None:
+    """Even inputs give red, odd ones blue, and their brightness says which is which."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for k in range(20):
+        seen = np.full((SIDE, SIDE, 3), (40, 200)[k % 2] + k, np.uint8)
+        result = np.zeros_like(seen)
+        result[:] = ((0, 0, 200), (200, 0, 0))[k % 2]  # BGR
+        cv2.imwrite(str(folder / f"{k:02d}.png"), np.hstack([seen, result]))
+    pairs = align(folder, tmp_path / "pairs")
+    tested = [int(i) for i in pairs.split("test")]
+    found = baselines(pairs, tested, (SIDE, SIDE))
+    for place, index in enumerate(tested):
+        assert (found["input"][place] == pairs.conditioning(index)).all()
+        assert (found["nearest"][place] == pairs.frame(index)).all()
+    red = np.mean([pairs.frame(int(i))[0, 0, 0] for i in pairs.split("train")])
+    assert found["mean"][0][5, 5] == pytest.approx((red, 0, 200 - red), abs=1)
 
 
 def test_there_and_back_is_measured_with_the_bundle_that_leads_back(tmp_path: Path) -> None:
