@@ -22,8 +22,8 @@ from engines.images import Frame
 from engines.pictures import SUFFIXES, picture_files, read_picture
 from engines.progress import Progress, bar
 from engines.steadying import Flicker, SteadyColor
+from live.ahead import ahead
 from live.films import PART_FRAMES, Film, FilmParts, Shown
-from live.rendering import ahead
 
 STEADY = 0.9
 

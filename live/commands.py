@@ -66,6 +66,7 @@ def render(args: argparse.Namespace) -> int:
         retarget=args.retarget,
         smoothing=args.smoothing,
         mirror=args.mirror,
+        steadied=not args.as_tracked,
         backend=args.backend,
         precision=args.precision,
         part=args.part,
@@ -199,7 +200,8 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument(
         "--retarget", type=share, default=1.0, help="0 keeps the driver's proportions, 1 the learned dancer's"
     )
-    one.add_argument("--smoothing", type=share, default=0.5, help="0 none, 1 much")
+    one.add_argument("--smoothing", type=share, help="0 none, 1 much; 0.25, or 0.5 where landmarks are not held")
+    one.add_argument("--as-tracked", action="store_true", help="do not hold a film's landmarks to its optical flow")
     one.add_argument("--mirror", action="store_true")
     one.add_argument(
         "--region", choices=("whole", "dancer", "background"), default="whole", help="of performers of whole pictures"

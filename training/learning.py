@@ -196,8 +196,9 @@ class _Refresh:
             return True  # nothing can be cut from this clip
         score, poses = float(said["score"]), said.get("poses")
         self.say(f"held out: {_told(poses, score)}; only cut from the clip {_told(floor.poses, floor.score)}")
-        loses_poses = None not in (poses, floor.poses) and poses < floor.poses - SCORE_MARGIN
-        return score > floor.score and not loses_poses
+        if poses is not None and floor.poses is not None and poses < floor.poses - SCORE_MARGIN:
+            return False
+        return score > floor.score
 
     def say(self, sentence: str) -> None:
         self._console.print(sentence, highlight=False, soft_wrap=True, markup=False)

@@ -39,21 +39,27 @@ def shifts(frames: Iterable[Gray], landmarks: NDArray[np.float32]) -> NDArray[np
     for t, frame in enumerate(frames):
         now = np.asarray(cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
         if before is not None:
-            there, back = _flow(before, now, landmarks[t - 1]), -_flow(now, before, landmarks[t])
-            found[t] = np.where(np.isnan(there), back, np.where(np.isnan(back), there, (there + back) / 2))
+            found[t] = shift(before, now, landmarks[t - 1], landmarks[t])
         before = now
     return found
 
 
+def shift(before: Gray, now: Gray, landmarks_before: Landmarks, landmarks: Landmarks) -> NDArray[np.float32]:
+    """(33, 2): one row of `shifts`, of two pictures of one size and any shape, about `SIDE` pixels high."""
+    there, back = _flow(before, now, landmarks_before), -_flow(now, before, landmarks)
+    return np.where(np.isnan(there), back, np.where(np.isnan(back), there, (there + back) / 2))
+
+
 def _flow(first: Gray, second: Gray, landmarks: Landmarks) -> NDArray[np.float32]:
     """(33, 2) in 0..1, the median of the points around each landmark that were found again."""
-    start = (np.nan_to_num(landmarks[:, None, :2], nan=-1.0).clip(-1, 2) * SIDE - 0.5 + _AROUND).astype(np.float32)
+    extent = np.array(first.shape[::-1], np.float32)
+    start = (np.nan_to_num(landmarks[:, None, :2], nan=-1.0).clip(-1, 2) * extent - 0.5 + _AROUND).astype(np.float32)
     points = start.reshape(-1, 1, 2)
     end, seen, _ = cv2.calcOpticalFlowPyrLK(
         first, second, points, np.zeros_like(points), winSize=_WINDOW, maxLevel=_LEVELS, criteria=_STOP
     )
-    moved = (end.reshape(start.shape) - start) / SIDE
-    inside = np.asarray(((start >= 0) & (start < SIDE)).all(axis=-1) & (seen.reshape(start.shape[:2]) > 0))
+    moved = (end.reshape(start.shape) - start) / extent
+    inside = np.asarray(((start >= 0) & (start < extent)).all(axis=-1) & (seen.reshape(start.shape[:2]) > 0))
     medians = np.full((len(landmarks), 2), np.nan, np.float32)
     for j in np.flatnonzero(inside.sum(axis=1) >= 3):
         medians[j] = np.median(moved[j, inside[j]], axis=0)

@@ -84,6 +84,41 @@ def test_a_clip_with_nobody_in_it_shows_the_empty_room_and_says_so(bundle: Path,
     assert np.abs(_decoded(tmp_path / "out.mp4")[3].astype(int).mean() - room(64).mean()) < 3
 
 
+class _Trembling(FakeTracker):
+    """Finds somebody who stands still a little beside where they are, each time elsewhere."""
+
+    def __init__(self) -> None:
+        self._random = np.random.default_rng(2)
+
+    def track(self, _frame: Frame, time_s: float) -> Tracked:
+        found = standing()
+        found[:, :2] += self._random.normal(0, 0.006, (33, 2)).astype(np.float32)
+        return Tracked(found, None, time_s)
+
+
+def test_a_film_trembles_less_than_its_tracker_unless_that_is_asked_for(bundle: Path, tmp_path: Path) -> None:
+    wall = np.random.default_rng(1).integers(0, 255, (72, 128, 3), np.uint8)
+    movie = Movie(tmp_path / "wall.mp4", (72, 128), 10, quality=1)
+    for number in range(24):
+        movie.write(wall, number / 10)
+    movie.close()
+    trembled = []
+    for steadied in (True, False):
+        out = tmp_path / f"{steadied}.mp4"
+        render(
+            bundle,
+            str(movie.path),
+            out,
+            smoothing=0,
+            side_by_side=True,
+            steadied=steadied,
+            opened_tracker=_Trembling,
+        )
+        skeletons = [frame[:, 144:220].astype(int) for frame in _decoded(out)]
+        trembled.append(np.mean([np.abs(b - a).mean() for a, b in itertools.pairwise(skeletons)]))
+    assert trembled[0] < 0.5 * trembled[1]
+
+
 def test_a_motion_is_rendered_without_a_tracker(bundle: Path, tmp_path: Path) -> None:
     Motion(np.stack([standing()] * 6), np.arange(6) / 10, (360, 640), "test").save(tmp_path / "m.npz")
 
@@ -115,7 +150,7 @@ def test_what_fails_in_the_trackers_thread_is_said(bundle: Path, clip: Path, tmp
         raise Unavailable("the pose model is gone")
 
     with pytest.raises(Unavailable, match="the pose model is gone"):
-        render(bundle, str(clip), tmp_path / "out.mp4", opened_tracker=lambda: FakeTracker(trouble))
+        render(bundle, str(clip), tmp_path / "out.mp4", opened_tracker=lambda: FakeTracker(trouble), steadied=False)
 
 
 def test_what_was_rendered_before_ctrl_c_is_a_movie_that_plays(bundle: Path, clip: Path, tmp_path: Path) -> None:
@@ -126,7 +161,7 @@ def test_what_was_rendered_before_ctrl_c_is_a_movie_that_plays(bundle: Path, cli
             _thread.interrupt_main()
 
     with pytest.raises(KeyboardInterrupt):
-        render(bundle, str(clip), tmp_path / "out.mp4", opened_tracker=lambda: FakeTracker(trouble))
+        render(bundle, str(clip), tmp_path / "out.mp4", opened_tracker=lambda: FakeTracker(trouble), steadied=False)
     assert 0 < len(_decoded(tmp_path / "out.mp4")) <= 13
 
 
