@@ -40,7 +40,7 @@ def _play(show: "Show", now: Clock) -> None:
         act = show.repertoire.on_stage(controls, tick.time_s)
         act.is_awake = act.is_awake and show.watchman.is_open
         show.console.take_up(act, act.manifest)
-        show.repertoire.agree(lambda name: show.desk.settle(bundle=name))
+        show.repertoire.agree(show.desk.settle)
         looked = _Looked.at(show, act, controls, tick)
         picture = looked.picture(show.composer, controls, tick, last)
         if show.desk.darkens():  # asked for while the picture was made: it does not wait for the next one

@@ -188,13 +188,17 @@ class Repertoire:
         self.act.is_awake = self.other is None or controls.crossfade < 1
         return self.act
 
-    def agree(self, settle: Callable[[str], None]) -> None:
-        """Let the control name who is on stage, once nobody else is awaited: whoever came on by another way (a key, a
-        visitor who left), or stayed since the one that was asked for does not exist."""
+    def agree(self, settle: Callable[..., None]) -> None:
+        """Let the controls name who is on stage and who stands beside, once nobody else is awaited: whoever came on by
+        another way (a key, a visitor who left), or stayed since the one that was asked for does not exist."""
         name = self.act.path.name
         if not (self._coming or self._called or self._steps or self._named_last) and self._controls.bundle != name:
             self._controls = replace(self._controls, bundle=name)
-            settle(name)
+            settle(bundle=name)
+        beside = self.other.path.name if self.other else ""
+        if not self._other_coming and self._beside.other not in ("", beside):
+            self._beside = replace(self._beside, other=beside)
+            settle(other=beside)
 
     def beside(self, controls: Controls, now_s: float) -> list[tuple[Act, float]]:
         """Who else is seen, each over those before it by its share: the other performer, and the one that leaves."""

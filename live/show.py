@@ -284,7 +284,10 @@ def on_stage(
         show.composer = Composer(backdrop_of(options.backdrop))
         _add_sinks(show, stack, sinks)
         console.start(
-            stack, faults, lambda: repertoire.names, lambda out: Telemetry(out, show.figures, lambda: repertoire.act)
+            stack,
+            faults,
+            lambda: repertoire.names,
+            lambda out: Telemetry(out, show.figures, lambda: repertoire.act, faults=lambda: faults.now),
         )
         read = console.desk.read
 

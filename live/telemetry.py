@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from live.control.signals import HEARTBEAT, HEARTBEAT_HZ
 from live.control.telling import OscSender
@@ -23,8 +23,9 @@ class Telemetry:
         figures: Callable[[], Figures],
         act: Callable[[], Act],
         now: Clock = time.perf_counter,
+        faults: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        self._out, self._figures, self._act, self._now = out, figures, act, now
+        self._out, self._figures, self._act, self._now, self._faults = out, figures, act, now, faults
         self._told: tuple[object, int] = (None, 0)
         self._began_s = self._due_s = now()
         self._beats = 0
@@ -74,6 +75,8 @@ class Telemetry:
         self._out.send_many([(signal.address, (value,)) for signal, value in zip(HEARTBEAT, finite, strict=True)])
         if self._out.greeted != self._greeted:
             self._greeted, self._performer, self._engine = self._out.greeted, "", ""
+            for part, sentence in self._faults().items():  # told when it began, to those who listened then
+                self._out.send("/error", f"{part}: {sentence}")
         if figures.performer != self._performer:
             self._performer = figures.performer
             self._out.send("/performer", figures.performer)

@@ -55,6 +55,11 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("/cue/number", "its number from 0", "when it begins"),
     Signal("/midi/learned", "address and MIDI control", "when one is learned", "ss"),
     Signal("/pong", "what came with `/ping`", "to whoever asked", "f..."),
-    Signal("/error", "what failed or was not understood", "when it begins, at most once a second for messages", "s"),
+    Signal(
+        "/error",
+        "what failed or was not understood",
+        "when it begins, at most once a second for messages; what still stands, to whoever subscribes",
+        "s",
+    ),
 )
 BY_ADDRESS: Mapping[str, Signal] = {signal.address: signal for signal in SIGNALS}

@@ -57,6 +57,22 @@ def test_the_other_performer_is_kept_ready_and_asleep_until_it_is_mixed_in(bundl
     assert opened == ["ember", "moss"]
 
 
+def test_a_name_that_nobody_has_gives_way_to_who_stands_beside(bundles: tuple[Path, ...]) -> None:
+    asked: list[str] = []
+
+    def turn(show: Show, _sink: FakeSink) -> bool:
+        if not asked:
+            asked.append("moss")
+            show.desk.set(other="moss", crossfade=0.5)
+        elif show.repertoire.other and asked == ["moss"]:
+            asked.append("nobody")
+            show.desk.set(other="nobody")
+        return len(asked) == 2 and show.desk.read().other == "moss" and "repertoire" in show.faults.now
+
+    _, opened = run(bundles, turn)
+    assert opened == ["ember", "moss"]
+
+
 def test_who_is_faded_out_entirely_rests(bundles: tuple[Path, ...]) -> None:
     def turn(show: Show, _sink: FakeSink) -> bool:
         show.desk.set(crossfade=1.0)

@@ -152,19 +152,20 @@ class _Act:
         self.prepared: Latest[Prepared] = Latest()
 
 
-def test_who_subscribes_late_is_told_who_is_on_stage() -> None:
+def test_who_subscribes_late_is_told_who_is_on_stage_and_what_is_broken() -> None:
     now, told, out = [0.0], [], OscSender("127.0.0.1", 9)
     out.listeners.append(lambda found, _known_to: told.extend(address for address, _ in found))
-    telemetry = Telemetry(out, lambda: FIGURES, _Act, now=lambda: now[0])  # type: ignore[arg-type]
+    faults = {"source": "the camera is gone"}
+    telemetry = Telemetry(out, lambda: FIGURES, _Act, now=lambda: now[0], faults=lambda: faults)  # type: ignore[arg-type]
     for late in (False, False, True, False):
         if late:
             out.subscribe(("127.0.0.1", 9))
         now[0] += 1
         telemetry.step()
-    assert [address for address in told if address in ("/performer", "/heartbeat")] == [
+    assert [address for address in told if address in ("/performer", "/heartbeat", "/error")] == [
         *("/heartbeat", "/performer"),
         "/heartbeat",
-        *("/heartbeat", "/performer"),
+        *("/heartbeat", "/error", "/performer"),
         "/heartbeat",
     ]
     out.close()
