@@ -67,6 +67,9 @@ class Composer:
         self._captured: Captured | None = None
         self._controls = Controls()
         self._room: tuple[object, ...] = ()
+        self._cutout: NDArray[np.uint8] | None = None
+        self._cutout_of: tuple[object, ...] = ()
+        self._matte: tuple[NDArray[np.uint8], Frame] = (_NOTHING, _NOTHING)
         self._grain: tuple[Frame | None, float, int, Frame] = (None, 0.0, 0, _NOTHING)
 
     @property
@@ -98,7 +101,9 @@ class Composer:
         )
         moves = controls.feedback > 0 or (controls.smooth_after > 0 and not controls.freeze)
         if self._picture is None or moves or not _same(made_of, self._made_of):
-            self._voices, self._captured, self._controls = voices, captured.value if captured else None, controls
+            if not (controls.freeze and self._voices and self._raw is not None and self._raw.shape[:2] == canvas):
+                self._voices = voices
+            self._captured, self._controls = captured.value if captured else None, controls
             self._picture = self._made(canvas, elapsed_s)
             self._made_of = made_of
         if controls.grain > 0 and not controls.test_card:
@@ -115,21 +120,45 @@ class Composer:
     def cutout(self) -> NDArray[np.uint8] | None:
         """The last picture's figures alone, (H, W, 4) with straight alpha; None where the performer has no matte.
 
-        Only for sinks that keep alpha: it costs the figures twice more. What lies over black and over white alike is
-        opaque, what differs is not.
+        The very same array as long as there is nothing new. Not to be written to.
         """
         if not self._voices or not any(_has_matte(voice) for voice in self._voices):
             return None
-        canvas = self._voices[0].resting.shape[0], self._voices[0].resting.shape[1]
-        controls = self._controls
+        made_of = (*(part for voice in self._voices for part in (voice.performed, voice.share)), self._controls)
+        if self._cutout is None or not _same(made_of, self._cutout_of):
+            self._cutout, self._cutout_of = self._cut_out(), made_of
+        return self._cutout
+
+    def matte(self) -> Frame | None:
+        """The alpha of `cutout` as a gray picture, and the same array as long."""
+        cutout = self.cutout()
+        if cutout is None:
+            return None
+        if self._matte[0] is not cutout:
+            gray = cv2.cvtColor(cv2.extractChannel(cutout, 3), cv2.COLOR_GRAY2RGB)
+            self._matte = cutout, np.asarray(gray, np.uint8)
+        return self._matte[1]
+
+    def _cut_out(self) -> NDArray[np.uint8]:
+        canvas, controls = _size(self._voices[0]), self._controls
         if controls.blackout >= 1 or controls.panic:
             return np.zeros((*canvas, 4), np.uint8)
+        if len(self._voices) == 1 and not _plays_with_figure(replace(controls, plate_hue=0.0, plate_light=1.0)):
+            made = _laid_out(self._voices[0].performed.value, canvas)  # type: ignore[union-attr]
+            colored = finished(np.ascontiguousarray(made[..., :3]), replace(controls, flip=False))
+            alpha = made[..., 3]
+        else:
+            colored, alpha = self._told_apart(canvas)
+        joined = cv2.merge([*cv2.split(colored), np.ascontiguousarray(alpha)])
+        return np.asarray(cv2.flip(joined, 1) if controls.flip else joined, np.uint8)
+
+    def _told_apart(self, canvas: Size) -> tuple[Frame, NDArray[np.uint8]]:
+        """Color and alpha of whatever the figures do, for twice their cost: what lies over black and over white alike
+        is opaque, what differs is not."""
         dark, bright = (self._voiced(partial(_flat, level), canvas, 0.0, again=True) for level in (0, 255))
         alpha = 255 - cv2.subtract(bright, dark).min(axis=2)
         straight = cv2.divide(dark, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=255)
-        colored = finished(np.asarray(straight, np.uint8), replace(controls, flip=False))
-        made = np.dstack([colored, alpha])
-        return np.asarray(cv2.flip(made, 1), np.uint8) if controls.flip else made
+        return finished(np.asarray(straight, np.uint8), replace(self._controls, flip=False)), alpha
 
     def forget(self) -> None:
         """A clean slate: no trails, no ghosts."""
@@ -284,6 +313,17 @@ def _same(made_of: tuple[object, ...], before: tuple[object, ...]) -> bool:
     return len(made_of) == len(before) and all(
         new is old or (isinstance(new, float) and new == old) for new, old in zip(made_of, before, strict=True)
     )
+
+
+def _laid_out(performed: Performed, canvas: Size) -> NDArray[np.uint8]:
+    """The figure at its own place, (H, W, 4); nothing, not even color, where it is not."""
+    made = np.zeros((*canvas, 4), np.uint8)
+    figure, (top, left) = performed.drawn.figure, performed.manifest.plate_at
+    assert figure is not None
+    place = made[top : top + figure.shape[0], left : left + figure.shape[1]]
+    seen = np.ascontiguousarray(figure[: place.shape[0], : place.shape[1]])
+    place[:] = cv2.copyTo(seen, cv2.extractChannel(seen, 3))
+    return made
 
 
 def _has_matte(voice: Voice) -> bool:

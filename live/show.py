@@ -184,7 +184,7 @@ class Show:
         return {
             "picture": lambda picture: picture,
             "figure": lambda picture: picture if (cutout := self.composer.cutout()) is None else cutout,
-            "matte": lambda _picture: None if (cutout := self.composer.cutout()) is None else cutout[..., [3, 3, 3]],
+            "matte": lambda _picture: self.composer.matte(),
             "skeleton": lambda _picture: post.value.drawn.conditioning if (post := self._newest()) else None,
         }
 

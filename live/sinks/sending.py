@@ -15,6 +15,8 @@ from live.pacing import Tick
 
 WHATS = ("picture", "figure", "matte", "skeleton")
 RETRY_S = 5.0
+AGAIN_S = 0.2
+"""What does not change is sent again after so long, for who connects later."""
 PATIENCE_S = 0.2
 
 Rgba = NDArray[np.uint8]
@@ -37,15 +39,21 @@ class Sending:
         self.fault: str | None = None
         self.sent = 0
         self._rests = False
+        self._last: tuple[Frame | Rgba | None, float] = (None, -1.0)
         self._slot: Latest[Rgba] = Latest()
         self._halt = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def show(self, picture: Frame, _tick: Tick) -> None:
+    def show(self, picture: Frame, tick: Tick) -> None:
+        if self._rests:
+            return
         tapped = self._tap(picture)
-        if tapped is not None and not self._rests:
-            self._slot.put(_rgba(tapped))
+        # The display shows a picture more than once; to send it as often would take a core from what makes the next.
+        if tapped is None or (tapped is self._last[0] and 0 <= tick.time_s - self._last[1] < AGAIN_S):
+            return
+        self._last = tapped, tick.time_s
+        self._slot.put(_rgba(tapped))
 
     def close(self) -> None:
         self._halt.set()

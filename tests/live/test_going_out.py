@@ -228,6 +228,18 @@ def test_what_is_sent_has_alpha_and_is_opaque_where_there_was_none() -> None:
     assert np.array_equal(heard[1].pictures[0], _figure())
 
 
+def test_what_does_not_change_is_sent_again_only_now_and_then() -> None:
+    heard = _Heard((8, 9))
+    sink = Sending("ndi", lambda _size: heard, lambda picture: picture)
+    still, other = np.zeros((8, 9, 3), np.uint8), np.ones((8, 9, 3), np.uint8)
+    for number in range(30):
+        sink.show(other if number == 20 else still, Tick(number, number / 60, 0.0, 0))
+        _until(lambda: sink._slot.count == sink.sent)
+    sink.close()
+    # At 0 and from 0.2 s on (12 of 60), the other one, and the first again.
+    assert [int(picture[0, 0, 0]) for picture in heard.pictures] == [0, 0, 1, 0]
+
+
 def test_a_receiver_that_hangs_never_holds_up_the_show() -> None:
     release = threading.Event()
 

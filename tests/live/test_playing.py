@@ -165,6 +165,41 @@ def test_a_half_transparent_figure_keeps_its_color_in_the_cutout() -> None:
     assert np.abs(cutout[40, 46].astype(int) - (*RED, 127)).max() <= 3
 
 
+@pytest.mark.parametrize("looks", [{}, {"brightness": 0.5, "hue": 40.0}, {"flip": True}, {"blackout": 0.5}])
+def test_a_figure_alone_is_cut_out_as_one_with_others_would_be(looks: dict[str, float]) -> None:
+    def cutout(**more: float) -> np.ndarray:
+        composer = Composer()
+        composer.picture(ROOM, performed(), None, Controls(**looks, **more), 0.0)
+        found = composer.cutout()
+        assert found is not None
+        return found.astype(int)
+
+    alone, among = cutout(), cutout(figures_delay=9.0, figures=2.0, figures_spread=0.0)  # whose second is not there yet
+    assert np.array_equal(alone[..., 3], among[..., 3])
+    assert np.abs(alone - among)[alone[..., 3] > 0].max() <= 2
+
+
+def test_a_cutout_and_its_matte_are_made_once_for_each_picture() -> None:
+    composer, post, controls = Composer(), performed(), Controls()
+    found = []
+    for time_s in (0.0, 0.02, 0.04):
+        composer.picture(ROOM, post if time_s < 0.03 else performed(), None, controls, 0.02, time_s)
+        found.append((composer.cutout(), composer.matte()))
+    assert found[0][0] is found[1][0] is not found[2][0]
+    assert found[0][1] is found[1][1] is not found[2][1]
+    assert found[0][1] is not None
+    assert set(np.unique(found[0][1])) == {0, 255}
+
+
+def test_a_frozen_figure_is_cut_out_as_it_is_shown() -> None:
+    composer = Composer()
+    held = []
+    for time_s, x in ((0.0, 4), (0.1, 40)):
+        composer.picture(ROOM, performed(time_s, x), None, Controls(freeze=True), 0.1)
+        held.append(composer.cutout())
+    assert np.array_equal(*held)
+
+
 def test_what_is_frozen_stays_and_can_still_be_blacked_out() -> None:
     composer = Composer()
     held = composer.picture(ROOM, performed(0.0, 4), None, Controls(freeze=True, guard=False), 0.0).copy()
