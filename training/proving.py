@@ -26,8 +26,13 @@ from training.quantization import int8_graph, psnr_db
 PROVED_ON = 8
 MOVES_LEVELS = 2
 """Outputs that change less than this anywhere, whatever is looked at, are those of a generator that does not look."""
-FLOAT_TAILS = (0, 1, 3)
-"""How many of the last convolutions stay in float32, tried in turn until the int8 graph is near enough."""
+FLOAT_ENDS = ((0, 0), (0, 1), (1, 1), (1, 3))
+"""How many of the first and of the last convolutions stay in float32, tried in turn until int8 is near enough.
+
+Photos' colors with all in int8: 28.3 dB at 4.5 ms; without the last one 28.2; without the first 35.2 at 4.8; without
+both 42.0 at 5.5; in float32 11.1 ms (21 Nov 2026). A colorizer first takes apart 16 gray
+pixels of nearly one level.
+"""
 
 
 class Exportable(Protocol):
@@ -74,14 +79,14 @@ def _gap(outputs: Outputs, others: Outputs) -> int:
 
 
 def int8_of(trained: Exportable, manifest: Manifest, files: dict[str, bytes]) -> tuple[bytes, float]:
-    """The int8 graph with as many float layers at its end as it takes to be near the reference, and its PSNR."""
+    """The int8 graph with as many float layers at its ends as it takes to be near the reference, and its PSNR."""
     form = trained.form
     calibration = [form.inputs(i) for i in trained.calibrated_on]
     inputs = [form.inputs(i) for i in trained.judged]
     reference = _seen(trained, _played(made_bundle(manifest, files), "f32", inputs))
     tried = []
-    for tail in FLOAT_TAILS:
-        graph = int8_graph(files["generator.onnx"], calibration, tail)
+    for head, tail in FLOAT_ENDS:
+        graph = int8_graph(files["generator.onnx"], calibration, head, tail)
         one = manifest.model_copy(
             update={"graphs": (*manifest.graphs, Graph(file="generator.int8.onnx", precision="int8"))}
         )

@@ -13,8 +13,12 @@ CALIBRATION_IMAGES = 48
 """Some 8 are enough for the ranges of a BatchNorm net; more of them cover rare poses and cost a second."""
 
 
-def int8_graph(graph: bytes, inputs: Sequence[Mapping[str, np.ndarray]], float_tail: int = 0) -> bytes:
-    """`graph` with its convolutions in int8; the last `float_tail` of them stay in float32.
+def int8_graph(
+    graph: bytes, inputs: Sequence[Mapping[str, np.ndarray]], float_head: int = 0, float_tail: int = 0
+) -> bytes:
+    """`graph` with its convolutions in int8.
+
+    The first `float_head` and the last `float_tail` of them stay in float32, with all that comes after the latter.
 
     `inputs` are what its ports are fed, to calibrate on.
     """
@@ -30,7 +34,11 @@ def int8_graph(graph: bytes, inputs: Sequence[Mapping[str, np.ndarray]], float_t
         logging.getLogger("nncf").setLevel(logging.ERROR)
         model = onnx.load_model_from_string(graph)
         convolutions = [node.name for node in model.graph.node if node.op_type in ("Conv", "ConvTranspose")]
-        kept = convolutions[len(convolutions) - float_tail :]
+        kept = convolutions[:float_head]
+        if float_tail:
+            nodes = [node.name for node in model.graph.node if node.op_type != "Constant"]
+            after = nodes[nodes.index(convolutions[-1]) + 1 :]
+            kept += [*convolutions[len(convolutions) - float_tail :], *after]
         with contextlib.redirect_stdout(io.StringIO()):
             quantized = nncf.quantize(
                 model,
