@@ -122,6 +122,20 @@ def test_a_memory_learns_to_walk_by_itself(teacher: Teacher, examples: FilmExamp
     assert np.mean(losses[-20:]) < 0.5 * np.mean(losses[:5])
 
 
+def test_a_picture_comes_most_of_the_way_to_where_its_memory_wants_it(examples: FilmExamples) -> None:
+    torch.manual_seed(0)
+    generator = Flowing(6, 8, 1, SIZE, memory=12)
+    memory = generator.memory
+    assert memory is not None
+    memory.remember(examples.frames[examples.train])
+    before, now = (_pictures(examples.frames[examples.train - back]) for back in (examples.stride, 0))
+    with torch.no_grad():
+        wanted = memory.after(memory.codes(before), memory.codes(now))
+        made = memory.codes(generator(torch.cat([before, now], dim=1)))
+    missed, way = (((one - wanted) * memory.deviations).norm(dim=1).mean() for one in (made, memory.codes(now)))
+    assert float(missed) < 0.6 * float(way)
+
+
 def test_what_is_strange_fades_and_what_is_known_goes_on(memory: Memory, examples: FilmExamples) -> None:
     pictures = _pictures(examples.frames[[examples.train[3]]])
     assert float(memory.known(pictures).min()) == 1.0
