@@ -9,7 +9,7 @@ from typing import TypeVar
 from engines.images import Frame
 from engines.pose.holding import held
 from engines.pose.tracker import Tracked
-from live.pipeline import TracksPeople
+from live.passing import TracksPeople
 from live.sources.reels import Moment
 
 T = TypeVar("T")

@@ -18,8 +18,9 @@ from live.doors import Doors
 from live.gauges import Gauges
 from live.loop import play
 from live.pacing import Tick
-from live.show import Show, on_stage
+from live.show import Show
 from live.sinks.recorder import Recorder
+from live.staging import on_stage
 
 WARM_S = 3.0
 """Opening, first inferences and caches are no part of a rate; everything measured before this is thrown away."""

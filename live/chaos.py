@@ -26,13 +26,15 @@ from live.config import LiveOptions
 from live.doors import Doors
 from live.loop import play
 from live.pacing import Tick
-from live.pipeline import StandIn, TracksPeople
+from live.passing import TracksPeople
+from live.pipeline import StandIn
 from live.repertoire import playable
-from live.show import Show, on_stage
+from live.show import Show
 from live.sinks import Sink
 from live.sinks.recorder import Movie, Recorder
 from live.sources import Captured, Source, SourceSpec
 from live.sources.guarded import Guarded
+from live.staging import on_stage
 
 TOLD_S = 20.0
 BACK_S = 30.0

@@ -18,7 +18,7 @@ def demo(args: argparse.Namespace) -> int:
 
 def live(args: argparse.Namespace) -> int:
     from live.config import live_options
-    from live.show import perform
+    from live.staging import perform
 
     asked = {name: value for name, value in vars(args).items() if name not in ("run", "argv", "config", "chaos")}
     options = live_options(args.config, {name: value for name, value in asked.items() if value is not None})

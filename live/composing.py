@@ -19,7 +19,7 @@ from live.figures import Figures
 from live.guard import FlashGuard
 from live.look import Feedback, blended, finished, flipped, graded
 from live.mailbox import Post
-from live.pipeline import Performed
+from live.passing import Performed
 from live.sources import Captured
 
 INSET = 0.26

@@ -24,7 +24,7 @@ class Demo:
 
 def perform_demo(headless: bool, seconds: float | None, record: Path | None, source: str | None) -> int:
     """Perform the built-in repertoire; without a display, into a movie and a contact sheet. Returns an exit code."""
-    from live.show import perform
+    from live.staging import perform
 
     demo = planned(display_available(), _port_fault(), headless, seconds, record, source)
     for note in demo.notes:
@@ -52,7 +52,7 @@ def planned(
 
 def show_result(bundle: Path, options: LiveOptions) -> int:
     """The stage for a performer that was just made; where there is no display, how to open it. Returns an exit code."""
-    from live.show import perform
+    from live.staging import perform
 
     if not (options.headless or display_available()):
         print(f"There is no display here to open the stage on; where there is one: understudy live --bundle {bundle}")

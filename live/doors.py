@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 
 from engines.errors import Unavailable
 from live.config import LiveOptions
-from live.pipeline import FollowsPeople, StandIn, TracksPeople
+from live.passing import FollowsPeople, TracksPeople
+from live.pipeline import StandIn
 from live.repertoire import open_stand_in, playable
 from live.sources import Source, SourceSpec, open_source
 

@@ -12,7 +12,7 @@ from live.control.parameters import TABLE, Controls
 from live.gauges import Spent
 from live.looks import LOOKS
 from live.mailbox import Post
-from live.pipeline import Performed
+from live.passing import Performed
 from live.posing import Posing
 
 FADE_S = 1.5

@@ -13,7 +13,7 @@ from engines.images import Frame, Size
 from engines.pose.landmarks import Joint, Landmarks
 from live.control.parameters import Controls
 from live.effects import silk_turned, turned
-from live.pipeline import Performed
+from live.passing import Performed
 
 Figure = NDArray[np.uint8]
 

@@ -22,9 +22,9 @@ from live.gauges import Gauges
 from live.loop import play
 from live.mailbox import Latest
 from live.pacing import Clock, Sleep, Tick
-from live.show import on_stage
 from live.sinks import Sink
 from live.sources import Captured, Source, SourceSpec
+from live.staging import on_stage
 
 CODE = 4
 """Blocks along each axis: 16 of them are the number of the flash, its complement, and two that are always one way."""

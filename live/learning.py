@@ -34,8 +34,8 @@ def learn_live(learning: Learning, out: Path, options: LiveOptions, *, perform: 
     Returns the show's exit code; whoever leaves the show ends the learning. Raises VideoError when nothing can be
     learned from, Unavailable without a display.
     """
-    from live.show import perform as performed
     from live.sinks.window import display_available
+    from live.staging import perform as performed
 
     if perform is None and not (options.headless or display_available()):
         raise Unavailable("There is no display to perform on while it learns: add --headless, or leave --live away.")

@@ -31,7 +31,7 @@ from engines.images import Frame
 from engines.pose.landmarks import Landmarks
 from live.control.parameters import Controls
 from live.film import Filming
-from live.pipeline import Performed, Prepared
+from live.passing import Performed, Prepared
 from live.sources import Captured
 
 FORMAT = 1

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from engines.errors import Unavailable
 from engines.images import Frame
 from engines.urgency import DISPLAY, hurrying
+from live.act import Act
 from live.composing import Composer, Voice
 from live.control.parameters import Controls
 from live.gauges import Gauges, Stopwatch
 from live.log import ShowLog
 from live.mailbox import Post
 from live.pacing import Clock, Tick, Ticks
-from live.pipeline import Performed
-from live.repertoire import Act
+from live.passing import Performed
 from live.sources import Captured
 from live.visitor import PATH as VISITOR
 

@@ -7,7 +7,7 @@ from engines.images import Frame
 from engines.pose.tracker import Tracked
 
 if TYPE_CHECKING:
-    from live.pipeline import TracksPeople
+    from live.passing import TracksPeople
 
 MASKED_KINDS = ("composite", "previous")
 """Kinds of conditioning that look at the person's silhouette: cut out of the picture, or stirring a dreamed film."""

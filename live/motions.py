@@ -13,7 +13,7 @@ from engines.pose.motion import Motion
 from engines.pose.tracker import Tracker
 from engines.progress import bar
 from live.pacing import Clock
-from live.pipeline import TracksPeople
+from live.passing import TracksPeople
 from live.sources import Source, open_source, source_spec
 
 

@@ -30,7 +30,8 @@ from live.control.parameters import TABLE, Control
 from live.gauges import Gauges
 from live.loop import play
 from live.pacing import Tick
-from live.show import Show, on_stage
+from live.show import Show
+from live.staging import on_stage
 
 ROOT = Path(__file__).parents[1]
 WARM_S = 4.0

@@ -4,23 +4,22 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
 
 import numpy as np
 
 from engines.backends import Engine
 from engines.backends.around import Around
-from engines.bundle import Manifest
 from engines.bundle.manifest import FOLLOWING
 from engines.conditioning import BLIND
 from engines.errors import EngineError
-from engines.pose.landmarks import Joint, Landmarks
+from engines.pose.landmarks import Joint
 from engines.pose.tracker import Tracked
 from engines.scene import Drawn, Scene
 from live.control.parameters import Controls
 from live.gauges import Gauges, Spent, Stopwatch
 from live.look import Feedback, flipped
 from live.mailbox import Latest
+from live.passing import FollowsPeople, Inputs, Performed, Performs, Prepared, Seen
 from live.posing import Posing
 from live.sources import Captured, Source
 from live.stages import PATIENCE_S, Over
@@ -37,81 +36,6 @@ FAINT = 8
 """Of 255: neither a figure nor a picture."""
 BLANK_AFTER = 15
 """So many pictures of nobody, one after the other, while somebody is in view: the engine is broken."""
-
-Inputs = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A frame and who was found in it."""
-
-    captured: Captured
-    tracked: Tracked
-    pose_s: float = 0.0
-    is_idle: bool = False
-    """Nobody was in view for long: this is the attract mode's dancer."""
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What a generator will look at, and the scene it is made of."""
-
-    inputs: Inputs
-    scene: Scene
-    spent: Spent
-    landmarks: Landmarks | None = None
-    """In 0..1 of the source frame, smoothed: for the network, and for who wants to stand where the visitor stands."""
-    is_idle: bool = False
-    seen: Seen | None = None
-    controls: Controls | None = None
-    latency_s: float = 0.0
-    """What it was made of: for the log."""
-
-
-@dataclass(frozen=True)
-class Performed:
-    """A picture of the performer with all that belongs to it. `scene.frame` is the camera's, mirrored if asked."""
-
-    drawn: Drawn
-    scene: Scene
-    manifest: Manifest
-    spent: Spent
-    landmarks: Landmarks | None = None
-    """As in `Prepared`."""
-    is_idle: bool = False
-
-
-class TracksPeople(Protocol):
-    def track(self, frame: np.ndarray, time_s: float) -> Tracked: ...
-    def close(self) -> None: ...
-
-
-class FollowedLike(Protocol):
-    @property
-    def landmarks(self) -> Landmarks | None: ...
-    @property
-    def presence(self) -> float: ...
-    @property
-    def landmarks_smoothed(self) -> Landmarks | None: ...
-
-
-class FollowsPeople(Protocol):
-    def follow(
-        self, tracked: Tracked, size: tuple[int, int], *, smoothing: float, retarget: float, mirror: bool
-    ) -> FollowedLike: ...
-
-
-class Performs(Protocol):
-    """The part of `engines.performer.Performer` that the stage needs."""
-
-    @property
-    def manifest(self) -> Manifest: ...
-    @property
-    def canvas(self) -> tuple[int, int]: ...
-    def conditioned(self, scene: Scene) -> Inputs: ...
-    def drawn(self, inputs: Inputs, scene: Scene) -> Drawn: ...
-    def close(self) -> None: ...
-
 
 UNHURRIED_S = 0.008
 """So long a part waits for its last value to be taken before it makes another, so that what it makes is of the newest

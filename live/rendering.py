@@ -12,14 +12,16 @@ from engines.errors import BadInput, VideoError
 from engines.images import Frame, Size, letterboxed, resized
 from engines.progress import bar
 from engines.scene import Scene
+from live.act import resting_of
 from live.ahead import ahead, people_tracker, tracked, untracked
 from live.config import LiveOptions
 from live.dressing import Dressing
 from live.look import flipped
 from live.masking import MASKED_KINDS
 from live.moments import Part, Rooms, part_of, write_moments
-from live.pipeline import POSE_KINDS, FollowsPeople, StandIn, TracksPeople
-from live.repertoire import open_stand_in, resting_of
+from live.passing import FollowsPeople, TracksPeople
+from live.pipeline import POSE_KINDS, StandIn
+from live.repertoire import open_stand_in
 from live.sinks.gif import Gif
 from live.sinks.recorder import Movie, kind_of
 from live.sources import source_spec

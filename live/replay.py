@@ -16,7 +16,8 @@ from live.config import LiveOptions
 from live.control.parameters import Controls
 from live.film import Film
 from live.log import FORMAT, HIDDEN, checksum, landmarks_of, mask_of
-from live.pipeline import FollowsPeople, Seen, StandIn
+from live.passing import FollowsPeople, Seen
+from live.pipeline import StandIn
 from live.restaged import RestagedAct, RestagedCamera
 from live.sinks.recorder import Movie, kind_of
 from live.sources import Captured

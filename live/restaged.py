@@ -6,12 +6,13 @@ from pathlib import Path
 from engines.bundle.manifest import FROM_LANDMARKS, Manifest
 from engines.conditioning import BLIND
 from engines.errors import BadInput
+from live.act import resting_of
 from live.control.parameters import Controls
 from live.film import Film
 from live.gauges import Gauges
 from live.mailbox import Latest, Post
-from live.pipeline import Drawing, FollowsPeople, Performed, Prepared, Preparing, Seen, StandIn, dreamt
-from live.repertoire import resting_of
+from live.passing import FollowsPeople, Performed, Prepared, Seen
+from live.pipeline import Drawing, Preparing, StandIn, dreamt
 from live.sources import Captured
 
 REMEMBERED = 64

@@ -16,7 +16,7 @@ from live.doors import Doors
 from live.gauges import Gauges
 from live.loop import play
 from live.pacing import Tick
-from live.show import on_stage
+from live.staging import on_stage
 
 WARM_S = 20.0
 """Until caches, rings and pools have their size; what is kept of the past (30 s) fills afterwards, and is added."""

@@ -14,7 +14,8 @@ from engines.performer import Performer
 from engines.pictures import SUFFIXES, picture_files, read_picture
 from engines.progress import Progress, silent
 from engines.scene import Scene
-from live.pipeline import POSE_KINDS, TracksPeople
+from live.passing import TracksPeople
+from live.pipeline import POSE_KINDS
 
 
 def are_stills(bundle: Bundle, source: str, out: Path) -> bool:

@@ -4,11 +4,11 @@ import math
 import time
 from collections.abc import Callable, Mapping
 
+from live.act import Act
 from live.control.signals import HEARTBEAT, HEARTBEAT_HZ
 from live.control.telling import OscSender
 from live.overlay import Figures
 from live.pacing import Clock
-from live.repertoire import Act
 from live.stages import PATIENCE_S
 
 FIGURES_EVERY_S = 1 / HEARTBEAT_HZ

@@ -10,7 +10,8 @@ from live.attract import Attract
 from live.control.parameters import Controls
 from live.gauges import Gauges, Stopwatch
 from live.mailbox import Latest
-from live.pipeline import UNHURRIED_S, Seen, TracksPeople
+from live.passing import Seen, TracksPeople
+from live.pipeline import UNHURRIED_S
 from live.sources import Captured
 from live.stages import PATIENCE_S
 from live.zone import counted, covered

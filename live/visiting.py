@@ -11,10 +11,11 @@ from live.doors import Doors
 from live.leading import COUNTDOWN_S, Leading
 from live.look import flipped
 from live.pacing import Clock, Tick
-from live.pipeline import StandIn, TimedEngine, TracksPeople
-from live.show import perform
+from live.passing import TracksPeople
+from live.pipeline import StandIn, TimedEngine
 from live.sinks.window import Window
 from live.sources import Source, source_spec
+from live.staging import perform
 from live.visitor import FORGET_S, FPS, PATH, Visit
 
 UNSEEN = {"record": None, "sheet": None, "log": None}

@@ -17,7 +17,8 @@ from live.leading import COUNTDOWN_S, Leading
 from live.look import flipped
 from live.mailbox import Latest
 from live.pacing import Clock
-from live.pipeline import StandIn, TimedEngine, TracksPeople
+from live.passing import TracksPeople
+from live.pipeline import StandIn, TimedEngine
 from live.sources import Captured
 from live.stages import PATIENCE_S, Faults
 from live.visitor import FPS, PATH, Visit

@@ -11,7 +11,8 @@ from live.config import LiveOptions
 from live.doors import Doors
 from live.loop import play
 from live.pipeline import StandIn
-from live.show import Show, on_stage
+from live.show import Show
+from live.staging import on_stage
 from tests.fakes import FakeSink, fake_source, fake_stand_in, fake_tracker
 from tests.fakes_engines import figure_graph, manifest, png, room
 

@@ -11,7 +11,8 @@ from engines.pose.tracker import Tracked
 from live.control.parameters import Controls
 from live.mailbox import Latest
 from live.masking import MASKED_KINDS
-from live.pipeline import FRESH_S, Prepared, Preparing, Seen, StandIn, TimedEngine
+from live.passing import Prepared, Seen
+from live.pipeline import FRESH_S, Preparing, StandIn, TimedEngine
 from live.sources import Captured
 from tests.fakes_film import drift_bundle, drifting
 

@@ -11,6 +11,7 @@ from engines.atlas.learning import bundled
 from engines.bundle import open_bundle, write_bundle
 from engines.errors import VideoError
 from engines.pose.tracker import Tracked
+from live.act import Act
 from live.config import LiveOptions
 from live.control.parameters import Controls
 from live.doors import Doors
@@ -18,8 +19,8 @@ from live.fresh import LOOK_S, Fresh, stamp_of
 from live.gauges import Gauges
 from live.learning import Learner, atlas_of, learn_live
 from live.mailbox import Latest
-from live.pipeline import Seen
-from live.repertoire import Act, Repertoire
+from live.passing import Seen
+from live.repertoire import Repertoire
 from live.sources import Captured
 from live.stages import Faults
 from tests.fakes import stand_in

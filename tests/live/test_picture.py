@@ -16,7 +16,7 @@ from live.control.telling import OscSender
 from live.gauges import Spent
 from live.mailbox import Latest, Post
 from live.overlay import HINT_S, Figures, Overlay
-from live.pipeline import Performed, Prepared
+from live.passing import Performed, Prepared
 from live.sources import Captured
 from live.telemetry import Telemetry
 from tests.fakes import stand_in, standing

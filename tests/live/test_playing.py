@@ -18,7 +18,7 @@ from live.gauges import Spent
 from live.guard import FlashGuard
 from live.looks import LOOKS, LooksInTurn
 from live.mailbox import Post
-from live.pipeline import Performed
+from live.passing import Performed
 from live.posing import Posing
 from live.sources import Captured
 from tests.fakes import standing

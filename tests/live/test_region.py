@@ -14,7 +14,8 @@ from engines.pose.tracker import Tracked
 from live.config import LiveOptions
 from live.control.parameters import Controls
 from live.mailbox import Latest
-from live.pipeline import Prepared, Preparing, Seen
+from live.passing import Prepared, Seen
+from live.pipeline import Preparing
 from live.rendering import render
 from live.repertoire import open_stand_in
 from live.sources import Captured, source_spec

@@ -23,8 +23,9 @@ from live.film import Film, Filming, film_of
 from live.loop import play
 from live.pipeline import StandIn, TimedEngine
 from live.replay import replay
-from live.show import Show, on_stage
+from live.show import Show
 from live.sources import Captured
+from live.staging import on_stage
 from tests.fakes import FakeSink, FakeSource, FakeTracker, fake_tracker, stand_in
 from tests.fakes_engines import figure_graph, manifest, png, room
 from tests.fakes_film import drift_bundle, drifting

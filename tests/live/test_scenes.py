@@ -15,7 +15,8 @@ from engines.pose.tracker import Tracked
 from live.control.parameters import Controls
 from live.gauges import Gauges
 from live.mailbox import Latest
-from live.pipeline import Drawing, Performed, Prepared, Preparing, Seen, StandIn, TimedEngine
+from live.passing import Performed, Prepared, Seen
+from live.pipeline import Drawing, Preparing, StandIn, TimedEngine
 from live.rendering import render
 from live.sinks.recorder import Movie
 from live.sources import Captured

@@ -22,7 +22,8 @@ from live.control.encoding import message
 from live.doors import Doors
 from live.gauges import Gauges
 from live.loop import play
-from live.show import Show, on_stage, perform
+from live.show import Show
+from live.staging import on_stage, perform
 from tests.fakes import (
     CAMERA_COLOR,
     FailsOnce,
@@ -402,7 +403,7 @@ import sys
 from pathlib import Path
 from live.config import LiveOptions
 from live.doors import Doors
-from live.show import perform
+from live.staging import perform
 from tests.fakes import *
 options = LiveOptions(bundles=(Path(sys.argv[1]),), headless=True, osc=False, source="dancer",
                       record=Path(sys.argv[2]), sheet=Path(sys.argv[3]))

@@ -21,7 +21,7 @@ from live.guidance import Guidance, advice
 from live.mailbox import Latest
 from live.outputs import Outputs
 from live.pacing import Tick
-from live.pipeline import Seen
+from live.passing import Seen
 from live.service import Watchman, clock_time, hours_of, log_to, notifier
 from live.sources import Captured
 from live.sources.guarded import Guarded
