@@ -156,6 +156,7 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--display", type=int, help="which display, from 0")
     one.add_argument("--window", type=size, metavar="WxH", help="window size")
     one.add_argument("--mirror", action="store_true", default=None, help="the performer follows as in a mirror")
+    one.add_argument("--region", choices=("whole", "dancer", "background"), help="of performers of whole pictures")
     one.add_argument("--osc-in", type=int, help="UDP port to listen on (7400)")
     one.add_argument("--osc-out", type=int, help="UDP port to send to (7401)")
     one.add_argument("--osc-host", help="address to listen on (127.0.0.1)")

@@ -93,6 +93,8 @@ class LiveOptions(BaseModel):
 
     mirror: bool | None = None
     """None mirrors cameras and nothing else."""
+    region: Literal["whole", "dancer", "background"] | None = None
+    """Where a performer of whole pictures is seen, as the control of that name; None leaves it to `controls`."""
     controls: dict[str, float | bool | str] = {}
     """Initial values of the controls, by field name, in natural units."""
 
@@ -127,7 +129,7 @@ class LiveOptions(BaseModel):
 
     def initial_controls(self, mirror: bool) -> Controls:
         """The controls at the start; `mirror` where nothing was said about it. Raises `ConfigError`."""
-        said = {} if self.mirror is None else {"mirror": self.mirror}
+        said = {name: at for name, at in (("mirror", self.mirror), ("region", self.region)) if at is not None}
         values = {"mirror": mirror, **self.controls, **said}
         return Controls(**{name: _initial(name, value) for name, value in values.items()})
 

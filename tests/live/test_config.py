@@ -23,6 +23,13 @@ def test_the_command_line_overrides_the_file(tmp_path: Path) -> None:
     assert (options.osc_in, options.source) == (7600, "0")
 
 
+def test_the_region_of_the_command_line_goes_before_that_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "stage.toml"
+    path.write_text('[controls]\nregion = "dancer"\n')
+    assert live_options(path).initial_controls(False).region == "dancer"
+    assert live_options(path, {"region": "background"}).initial_controls(False).region == "background"
+
+
 def test_sizes_are_written_width_by_height(tmp_path: Path) -> None:
     path = tmp_path / "stage.toml"
     path.write_text('window = "1280x720"\n')
