@@ -21,6 +21,8 @@ Step = Callable[[Frame, Frame], Frame]
 
 LONGEST_WAIT_S = 1.0
 """After so long without being asked for a picture it goes on from where it was, and catches nothing up."""
+MOST_AT_ONCE = 2
+"""Steps for one picture. A machine that is too slow for the tempo shows a slower film, not one picture a second."""
 SMOOTH_HZ = 24.0
 """A film of fewer steps a second than this gets pictures in between."""
 PUSH = 0.12
@@ -124,7 +126,9 @@ class Dream:
         # Fetched from nearer to the middle, so what was there goes outward. Sobel's gain is 8, and the edge of a
         # blurred mask has a slope of 0.4 / sigma.
         pushed = fetched(picture, (touch.disturb * PUSH * width * sigma / 8 / 0.4) * gradient)
-        spray = (127.5 * SPRAY * touch.disturb) * noise((height, width), self._rng) * now[..., None]
+        # Light and dark as foam is, in no color: what is added step after step would else become a rainbow.
+        grains = noise((height, width), self._rng).mean(axis=2, keepdims=True) * np.float32(3**0.5)
+        spray = (127.5 * SPRAY * touch.disturb) * grains * now[..., None]
         return np.clip(np.rint(pushed + spray), 0, 255).astype(np.uint8)
 
     def _has_collapsed(self, film: FilmLook) -> bool:
@@ -150,9 +154,11 @@ class Playing:
         self._between, self._began_s, self._shown = None, None, self._dream.picture
 
     def at(self, time_s: float, generator: Step, touch: Touch) -> Frame:
-        """The picture at `time_s`; times rise. Takes as many steps as have become due, but none after a long wait."""
+        """The picture at `time_s`; times rise. Takes the steps that have become due, but never many at once."""
         if self._began_s is None or not 0 <= time_s - self._began_s <= LONGEST_WAIT_S + self._period_s:
             self._began_s = time_s - self._period_s
+        late = int((time_s - self._began_s) / self._period_s + 1e-6) - MOST_AT_ONCE
+        self._began_s += max(0, late) * self._period_s
         while time_s - self._began_s >= self._period_s - 1e-6:
             self._began_s += self._period_s
             last, self._shown = self._shown, self._dream.step(generator, touch)

@@ -140,6 +140,14 @@ def test_after_a_pause_nothing_is_caught_up() -> None:
     assert counted.steps == 4
 
 
+def test_a_machine_too_slow_for_the_tempo_shows_a_slower_film() -> None:
+    counted, playing = _Counted(), Playing(Dream(FILM[0], None), 25.0)
+    for k in range(10):  # ten pictures are all that it makes in five seconds
+        before = counted.steps
+        playing.at(k / 2, counted, Touch())
+        assert counted.steps - before <= 2
+
+
 # As a performer
 
 
