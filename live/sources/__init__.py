@@ -27,8 +27,11 @@ class Captured:
 class Source(Protocol):
     """Live frames. `read` waits for the next one; None is the end. Raises `SourceLost` when it stops unasked."""
 
-    said: str
-    """What it is, for people: name, size, measured rate."""
+    @property
+    def said(self) -> str:
+        """What it is, for people: name, size, measured rate."""
+        ...
+
     is_mirror: bool
     """Whether the person in front of it is the one who watches."""
 

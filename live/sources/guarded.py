@@ -26,7 +26,6 @@ class Guarded:
     The thread that hangs is left behind, and the device with it: whoever opens the source again gets a new one.
     """
 
-    said: str
     is_mirror: bool
 
     def __init__(
@@ -52,8 +51,13 @@ class Guarded:
             raise SourceLost(f"the camera did not open within {open_s:.0f} s: unplug it and plug it in again")
         if self._source is None:
             raise self._error or SourceLost("the camera did not open")
-        self.said, self.is_mirror = self._source.said, self._source.is_mirror
+        self._device: Source = self._source
+        self.is_mirror = self._source.is_mirror
         self._novel_s = now()
+
+    @property
+    def said(self) -> str:
+        return self._device.said
 
     def read(self) -> Captured | None:
         """The newest frame after the last one; those in between are lost, which is what live means."""

@@ -8,6 +8,7 @@ import numpy as np
 from engines.errors import SourceLost, Unavailable
 from live.pacing import Clock, Rate
 from live.sources import Captured
+from live.sources.network import named_with_rate
 
 FIND_S = 8.0
 LOST_S = 3.0
@@ -34,8 +35,12 @@ class NdiSource:
         self._video: Any = VideoFrameSync()
         self._receiver.frame_sync.set_video_frame(self._video)
         self._receiver.set_source(found)
-        self.said = f"NDI {found.name}"
+        self._name = f"NDI {found.name}"
         self._last_timestamp = 0.0
+
+    @property
+    def said(self) -> str:
+        return named_with_rate(self._name, self._rate.hz(self._now()))
 
     def read(self) -> Captured:
         start_s = self._now()
@@ -47,9 +52,10 @@ class NdiSource:
                 if min(width, height) > 0 and stamp != self._last_timestamp:
                     self._last_timestamp = stamp
                     rgba = np.asarray(self._video.get_array(), np.uint8).reshape(height, -1, 4)[:, :width]
-                    return Captured(np.ascontiguousarray(rgba[..., :3]), self._now())
+                    self._rate.count(captured_s := self._now())
+                    return Captured(np.ascontiguousarray(rgba[..., :3]), captured_s)
             time.sleep(0.002)
-        raise SourceLost(f"{self.said} stopped sending")
+        raise SourceLost(f"{self._name} stopped sending")
 
     def close(self) -> None:
         self._receiver.disconnect()

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from engines.errors import SourceLost, Unavailable
-from live.pacing import Clock
+from live.pacing import Clock, Rate
 from live.sources import Captured
 from live.sources.camera import quiet
 
@@ -27,16 +27,28 @@ class NetworkCamera:
             raise Unavailable(f"{without_password(url)}: no stream answers there; try it in VLC")
         width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         height = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        self.said = f"{without_password(url)} {width}x{height}"
+        self._name, self._rate = f"{without_password(url)} {width}x{height}", Rate()
+
+    @property
+    def said(self) -> str:
+        """With the rate at which frames really arrive: what the stream says of itself is seldom true."""
+        return named_with_rate(self._name, self._rate.hz(self._now()))
 
     def read(self) -> Captured:
         there, image = self._capture.read()
         if not there:
-            raise SourceLost(f"{self.said} stopped sending")
-        return Captured(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), self._now())
+            raise SourceLost(f"{self._name} stopped sending")
+        captured_s = self._now()
+        self._rate.count(captured_s)
+        return Captured(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), captured_s)
 
     def close(self) -> None:
         self._capture.release()
+
+
+def named_with_rate(name: str, hz: float) -> str:
+    """A source and its measured rate, if frames come."""
+    return f"{name} {hz:.0f} fps" if hz else name
 
 
 def without_password(url: str) -> str:

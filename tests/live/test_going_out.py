@@ -3,6 +3,8 @@
 import json
 import threading
 import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import av
@@ -358,6 +360,44 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 def test_a_network_camera_is_asked_for_by_its_address_and_never_shown_with_its_password() -> None:
     assert source_spec("rtsp://user:secret@10.0.0.9/stream").kind == "network"
     assert without_password("rtsp://user:secret@10.0.0.9/a@b") == "rtsp://10.0.0.9/a@b"
+
+
+class _Phone(BaseHTTPRequestHandler):
+    """Sends MJPEG as phones do, at 20 pictures a second."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        with suppress(OSError):
+            for number in range(200):
+                picture = cv2.imencode(".jpg", np.full((48, 64, 3), number % 200, np.uint8))[1].tobytes()
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
+                self.wfile.write(head.encode() + picture + b"\r\n")
+                time.sleep(0.05)
+
+    def log_message(self, *_args: object) -> None:
+        """Quiet."""
+
+
+def test_a_phone_is_a_camera_and_its_measured_rate_is_said() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Phone)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    source = open_source(source_spec(f"http://user:secret@127.0.0.1:{server.server_port}/video.mjpg"))
+    try:
+        for _ in range(40):
+            captured = source.read()
+        said = source.said
+    finally:
+        source.close()
+        server.shutdown()
+    assert captured is not None
+    assert captured.frame.shape == (48, 64, 3)
+    assert "secret" not in said
+    name, _, rate = said.removesuffix(" fps").rpartition(" ")
+    assert name.endswith("64x48")
+    assert 5 <= int(rate) <= 21
 
 
 def test_a_network_camera_that_does_not_answer_is_said_and_nothing_besides(capfd: pytest.CaptureFixture[str]) -> None:
