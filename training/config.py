@@ -72,6 +72,7 @@ class LossesConfig(Section):
     form: Literal["hinge", "least_squares", "vanilla"] = "hinge"
     l1: Weight = 20
     edges: Weight = Field(default=0, description="L1 of neighboring pixels' differences")
+    texture: Weight = Field(default=0, description="as much gradient in each square of 16 pixels as the real one has")
     adversarial: Weight = Field(default=0.2, description="0.5 left a grid of 4 px on 162 pairs; 0.2 did not")
     feature_matching: Weight = 1
     person: Weight = Field(default=4, description="extra weight of a pixel in the dilated person mask")

@@ -10,10 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from training.networks.parts import each_channel
 from training.sharing import shared_mean
 
 OFF = 0.12
 """Mean difference of a patch's color, of 2 from black to white, at which it is right only by 1/e: 15 levels."""
+
+
+WINDOW, FLAT = 16, 1e-6
+"""Pixels of a square whose gradients are counted together; what keeps the root of a flat place differentiable."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,27 @@ def edge_l1(generated: Tensor, real: Tensor, weight: Tensor) -> Tensor:
     down = weighted_l1(generated.diff(dim=2), real.diff(dim=2), torch.minimum(weight[:, :, 1:], weight[:, :, :-1]))
     across = weighted_l1(generated.diff(dim=3), real.diff(dim=3), torch.minimum(weight[..., 1:], weight[..., :-1]))
     return down + across
+
+
+def texture_gap(generated: Tensor, real: Tensor, weight: Tensor) -> Tensor:
+    """L1 between the mean gradient magnitudes of `WINDOW` squares, of the luma: how rich in detail a place is, wherever
+    in it the details lie.
+
+    Where the pose does not tell a fold's place, every loss that compares pixels is least for a smooth surface; this one
+    is least for a surface that has folds.
+    """
+    painted, wanted, counts = (
+        functional.avg_pool2d(each, WINDOW, WINDOW // 2)
+        for each in (_gradients(generated), _gradients(real), weight[..., 1:, 1:])
+    )
+    return weighted_l1(painted, wanted, counts)
+
+
+def _gradients(picture: Tensor) -> Tensor:
+    """(B, 1, H - 1, W - 1): magnitudes of the differences of neighboring pixels."""
+    luma = (picture * each_channel((0.299, 0.587, 0.114), picture).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    down, across = luma.diff(dim=2)[..., 1:], luma.diff(dim=3)[..., 1:, :]
+    return torch.sqrt(down * down + across * across + FLAT)
 
 
 def temporal_l1(generated: Tensor, real: Tensor, weight: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from tests.fakes_training import written_pairs
 from tests.training.test_loop import _config
 from training.datasets import Examples
-from training.losses import FORMS, gradient_penalty, lightly_changed, temporal_l1, weighted_l1
+from training.losses import FORMS, gradient_penalty, lightly_changed, temporal_l1, texture_gap, weighted_l1
 from training.methods import method
 
 
@@ -94,3 +94,28 @@ def test_with_every_option_a_batch_is_learned(tmp_path, changes: dict[str, objec
     assert losses[-1] < losses[0] / 2
     said = learner.step(batch, 40, 0.0)
     assert {"temporal", "consistency"} <= set(said) or {"real_right", "fake_right"} <= set(said)
+
+
+def test_texture_asks_for_as_many_folds_and_not_for_the_same_places() -> None:
+    across = torch.arange(96.0)
+    folds = torch.sin(across / 2).expand(1, 3, 96, 96)
+    moved = torch.sin(across / 2 + 2).expand(1, 3, 96, 96)
+    smooth, whole = torch.zeros(1, 3, 96, 96), torch.ones(1, 1, 96, 96)
+    assert weighted_l1(moved, folds, whole) > weighted_l1(
+        smooth, folds, whole
+    )  # to paint none is safer, pixel by pixel
+    assert texture_gap(moved, folds, whole) < 0.1 * texture_gap(smooth, folds, whole)
+    assert texture_gap(folds, folds, whole) == 0
+
+
+def test_texture_counts_where_the_weight_lies_and_can_be_learned_from_a_flat_picture() -> None:
+    folds = torch.sin(torch.arange(96.0) / 2).expand(1, 3, 96, 96)
+    left = torch.zeros(1, 1, 96, 96)
+    left[..., :40] = 1
+    half = folds.clone()
+    half[..., 60:] = 0
+    assert texture_gap(half, folds, left) == 0
+    flat = torch.full((1, 3, 96, 96), 0.1, requires_grad=True)
+    texture_gap(flat, folds, torch.ones(1, 1, 96, 96)).backward()
+    assert flat.grad is not None
+    assert torch.isfinite(flat.grad).all()

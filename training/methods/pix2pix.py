@@ -34,6 +34,7 @@ from training.losses import (
     painted_share,
     redrawn_share,
     temporal_l1,
+    texture_gap,
     weighted_l1,
 )
 from training.methods import Seen
@@ -176,6 +177,8 @@ class Pix2Pix:
             losses = {"l1": weights.l1 * weighted_l1(shown, real, weight)}
         if weights.edges:
             losses["edges"] = weights.edges * edge_l1(shown, real, weight)
+        if weights.texture:
+            losses["texture"] = weights.texture * texture_gap(shown, real, weight)
         if self.figure and batch.figure is None:
             losses["matte"] = self._matte(raw[:, 3:4], batch)
         if raw.shape[1] > 4:
