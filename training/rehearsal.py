@@ -21,7 +21,7 @@ from training.updates import adam, updated
 
 MOVING = 1.0
 """How much where a state is going counts, beside where it is."""
-PATIENCE = 0.9
+PATIENCE = 0.97
 """A jump counts so much less for each step that it is off."""
 STILL = 0.3
 """Of the usual step: less is none."""
