@@ -28,6 +28,13 @@ def test_a_plan_counts_networks_memory_and_time() -> None:
     assert plan["images_per_s"] == pytest.approx(4)
 
 
+def test_a_plan_counts_the_squares_that_are_learned_from_and_not_whole_pictures() -> None:
+    whole, cut = (planned(_config(**more), steps=5, now=_ticking(0.5)) for more in ({}, {"augmentation": {"cut": 32}}))
+    seen = [plan["networks"][0]["sees"] for plan in (whole, cut)]
+    assert seen == ["1 x 3 x 64 x 64", "1 x 3 x 32 x 32"]
+    assert cut["networks"][0]["gmacs_per_picture"] < 0.3 * whole["networks"][0]["gmacs_per_picture"]
+
+
 def test_given_minutes_a_plan_says_how_many_steps_they_hold() -> None:
     plan = planned(_config(discriminator={"start_step": 10}), minutes=1, now=_ticking(0.5))
     assert plan["steps"] == 120

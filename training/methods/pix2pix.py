@@ -136,7 +136,8 @@ class Pix2Pix:
         return Measured(0.5 * min(1.0, sharpness) - error / 100, error, told, {"sharpness": sharpness})
 
     def sees(self) -> Seen:
-        config, (height, width) = self.config, self.config.shape
+        config, cut = self.config, self.config.augmentation.cut
+        height, width = (cut, cut) if cut else config.shape
         # It dances the poses before without learning from them: forward only, a third of the work.
         times = 1.0 + self.config.rollout.steps / 3
         rows: Seen = [("generator", (1, config.generator.channels_in + self._fed_back, height, width), times)]
