@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from engines.errors import BadInput
-from engines.images import Frame, Size, resized
+from engines.images import Frame, Size, covering
 from engines.pictures import SUFFIXES, picture_files, read_picture
 from engines.pose.landmarks import Landmarks
 from engines.take.clip import VideoClip, open_clip
@@ -63,7 +63,11 @@ class VideoReel:
 
 
 class ImagesReel:
-    """The pictures of a folder in the order of their names, at a rate; a single picture stands for ever."""
+    """The pictures of a folder in the order of their names, at a rate; a single picture stands for ever.
+
+    What is drawn into a picture while it stands is seen: it is read again when its file has changed. One that cannot
+    be read then, since it is being written, stays as it was. Pictures of another shape are cropped to the first one's.
+    """
 
     def __init__(self, folder: Path, fps: float = IMAGES_FPS) -> None:
         self._paths = picture_files(folder) if folder.is_dir() else [folder]
@@ -71,7 +75,7 @@ class ImagesReel:
             raise BadInput(f"{folder}: there is no picture in this folder ({', '.join(SUFFIXES)})")
         self.fps = fps
         self.count: int | None = len(self._paths) if folder.is_dir() else None
-        self._last: dict[Path, Frame] = {}  # one, so that a picture that stands is read once
+        self._last: tuple[object, Frame] | None = None  # so that a picture that stands is read once
         first = self._drawn(self._paths[0])
         self.size: Size = (first.shape[0], first.shape[1])
         told = f"{self.count} pictures, {fps:.4g} a second" if self.count else "a picture"
@@ -80,12 +84,30 @@ class ImagesReel:
     def moments(self) -> Iterator[Moment]:
         paths = self._paths if self.count else itertools.repeat(self._paths[0])
         for number, path in enumerate(paths):
-            yield Moment(number / self.fps, lambda path=path: resized(self._drawn(path), self.size))  # type: ignore[misc]
+            yield Moment(number / self.fps, lambda path=path: self._shown(path))  # type: ignore[misc]
+
+    def _shown(self, path: Path) -> Frame:
+        frame = self._drawn(path)
+        return frame if frame.shape[:2] == self.size else covering(frame, self.size)
 
     def _drawn(self, path: Path) -> Frame:
-        if path not in self._last:
-            self._last = {path: read_picture(path)}
-        return self._last[path]
+        seen = _state(path)
+        if self._last is None or self._last[0] != seen:
+            try:
+                self._last = seen, read_picture(path)
+            except BadInput:
+                if self._last is None or self.count:
+                    raise
+        return self._last[1]
+
+
+def _state(path: Path) -> object:
+    """What changes when a file is written or replaced; None for one that is not there just now."""
+    try:
+        said = path.stat()
+    except OSError:
+        return path, None
+    return path, said.st_mtime_ns, said.st_size, said.st_ino
 
 
 class DancerReel:

@@ -357,6 +357,45 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         ImagesReel(tmp_path)
 
 
+def _saved(path: Path, level: int, size: tuple[int, int] = (40, 60)) -> None:
+
+    cv2.imwrite(str(path), np.full((*size, 3), level, np.uint8))
+
+
+def test_what_is_drawn_into_a_picture_that_stands_is_seen(tmp_path: Path) -> None:
+    """Replaced as drawing programs do; while it is half written, or away, it stays as it was."""
+    path, new = tmp_path / "label.png", tmp_path / "new.png"
+    _saved(path, 10)
+    moments = ImagesReel(path).moments()
+    assert next(moments).drawn().max() == 10
+    _saved(new, 200)
+    whole = new.read_bytes()
+    path.write_bytes(whole[:20])
+    assert next(moments).drawn().max() == 10
+    path.unlink()
+    assert next(moments).drawn().max() == 10
+    new.rename(path)
+    assert next(moments).drawn().min() == 200
+
+
+def test_a_picture_that_stands_is_read_once(tmp_path: Path) -> None:
+    _saved(tmp_path / "label.png", 10)
+    moments = ImagesReel(tmp_path / "label.png").moments()
+    assert next(moments).drawn() is next(moments).drawn()
+
+
+def test_pictures_of_another_shape_are_cropped_and_not_stretched(tmp_path: Path) -> None:
+    _saved(tmp_path / "a.png", 10)
+
+    ring = np.zeros((60, 40, 3), np.uint8)
+    cv2.circle(ring, (20, 30), 10, (255, 255, 255), -1)
+    cv2.imwrite(str(tmp_path / "b.png"), ring)
+    _, second = (moment.drawn() for moment in ImagesReel(tmp_path).moments())
+    assert second.shape == (40, 60, 3)
+    rows, columns = np.nonzero(second[..., 0] > 127)
+    assert np.ptp(rows) == pytest.approx(np.ptp(columns), abs=2)
+
+
 def test_a_network_camera_is_asked_for_by_its_address_and_never_shown_with_its_password() -> None:
     assert source_spec("rtsp://user:secret@10.0.0.9/stream").kind == "network"
     assert without_password("rtsp://user:secret@10.0.0.9/a@b") == "rtsp://10.0.0.9/a@b"
