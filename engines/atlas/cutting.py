@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from engines.atlas.completing import completed
 from engines.atlas.dancer import Bared, Dancer, bared, likeness, measured
 from engines.atlas.keys import Atlas, Key
-from engines.atlas.layers import HEAD_LIMB, LIMBS, PARTS, PARTS_OF
+from engines.atlas.layers import FOREARMS, HEAD_LIMB, LIMBS, PARTS, PARTS_OF
 from engines.atlas.warping import Cut
 from engines.images import Frame
 
 MEASURED = 16  # keys on which the dancer is measured
-FACE = 3.0  # a hand before the face is seen by everybody
+FACE = 3.0  # a head that is mixed with the rest is seen by everybody
+HIDDEN, BARRED = 0.08, 9.0
+"""Share of a face that a hand or forearm may cover; with more its key is only taken where no other is left, for the
+hand stays before the face wherever the arm goes."""
 
 Source = Callable[[int], tuple[Frame, NDArray[np.uint8], Frame | None]]
 """The i-th frame (S, S, 3), its person mask (S, S), and the clean room behind it or None."""
@@ -43,6 +46,8 @@ def cut_key(bare: Bared, dancer: Dancer) -> Key:
         cuts.append(_trimmed(bare.figure, bare.alpha * share, bare.corner))
         faults[part.limb] += _faults(bare.alpha, near[number], others) / len(PARTS_OF[part.limb])
     faults[HEAD_LIMB] *= FACE
+    if _face_hidden(near) > HIDDEN:
+        faults[HEAD_LIMB] += BARRED
     return Key(bare.landmarks, tuple(cuts), faults)
 
 
@@ -58,6 +63,13 @@ def _faults(alpha: NDArray[np.float32], near: NDArray[np.float32], others: NDArr
     if not core.any():
         return 1.0
     return float((core & (others < 0.9)).sum() / core.sum() + 2 * (1 - alpha[core].mean()))
+
+
+def _face_hidden(near: NDArray[np.float32]) -> float:
+    """The share of the face that forearms and hands lie over, or behind: depths are not known so well."""
+    face = near[PARTS_OF[HEAD_LIMB][0]] < 0.7
+    forearms = np.minimum.reduce([near[number] for number in FOREARMS])
+    return float((face & (forearms < 1)).sum() / max(1, face.sum()))
 
 
 def _trimmed(figure: NDArray[np.uint8], alpha: NDArray[np.float32], corner: tuple[int, int]) -> Cut | None:

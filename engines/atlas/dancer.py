@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.atlas.keys import around, figure_of
-from engines.atlas.layers import HEAD_LIMB, PARTS, TORSO, closeness
+from engines.atlas.layers import FOREARMS, HEAD_LIMB, PARTS, TORSO, closeness
 from engines.atlas.matting import matted
 from engines.images import Frame
 from engines.pose.landmarks import Landmarks
 
 COLORS, SURE_COLOR = 6, 24.0
+_THIGHS = tuple(n for n, part in enumerate(PARTS) if part.name.endswith("thigh"))
+# Whose colors tell a part that a pixel is not its own: the trunk's those of a forearm, a hand's those of what it is on.
+_RIVALS = dict.fromkeys(FOREARMS, (0, 1)) | dict.fromkeys((0, *_THIGHS), FOREARMS)
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,15 @@ def _palette(figures: Sequence[Bared], girths: NDArray[np.float32], number: int)
 def likeness(
     figure: NDArray[np.uint8], where: NDArray[np.bool_], palettes: Sequence[NDArray[np.float32]], number: int
 ) -> NDArray[np.float32]:
-    """0..1 of each pixel `where` it is asked: 0 if its color is surely that of the trunk and not of this forearm.
+    """0..1 of each pixel `where` it is asked: 0 if its color is surely that of the trunk and not of this forearm, or
+    of a forearm and not of this trunk or thigh.
 
     Sleeves have the trunk's color, so upper arms are not asked.
     """
     alike = np.ones(figure.shape[:2], np.float32)
-    others = [palettes[n] for n, part in enumerate(PARTS) if part.limb in (TORSO, HEAD_LIMB) and len(palettes[n])]
-    if not len(palettes[number]) or not others or not PARTS[number].name.endswith("forearm"):
+    rivals = _RIVALS.get(number, ())
+    others = [palettes[n] for n in rivals if len(palettes[n])]
+    if not len(palettes[number]) or not others:
         return alike
     soft = cv2.GaussianBlur(figure[..., :3], (3, 3), 0)[where].astype(np.float32)
     own, other = _color_distance(soft, palettes[number]), _color_distance(soft, np.concatenate(others))

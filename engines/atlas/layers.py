@@ -39,11 +39,15 @@ DEPTH = 0.35  # the share of z that is believed: it is the tracker's guess
 
 @dataclass(frozen=True)
 class Bone:
-    """A capsule from one place to another, `radius` in torso lengths: what lies inside it belongs to its part."""
+    """A capsule from one place to another, `radius` in torso lengths: what lies inside it belongs to its part.
+
+    It is drawn at most `stretch` times longer than it was.
+    """
 
     start: int
     end: int
     radius: float
+    stretch: float = 1.4
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Part:
     rooted: bool = False
 
 
-CHIN, JAW = 0.2, 3.0
+CHIN, JAW, BOWED = 0.2, 3.0, 0.4
 """Torso lengths below the face's middle from which pixels count as this much farther from it: collar and shoulders are
 the trunk's, or they stick out like wings when the head turns."""
 
@@ -74,7 +78,7 @@ TORSO, HEAD_LIMB = 0, 1
 def _arm(side: str, limb: int, hand: int) -> tuple[Part, Part]:
     shoulder, elbow, wrist = (int(Joint[f"{side}_{name}"]) for name in ("SHOULDER", "ELBOW", "WRIST"))
     collar, upper = Bone(NECK, shoulder, 0.17), Bone(shoulder, elbow, 0.17)
-    lower, palm = Bone(elbow, wrist, 0.13), Bone(wrist, hand, 0.15)
+    lower, palm = Bone(elbow, wrist, 0.13), Bone(wrist, hand, 0.15, stretch=1.15)
     name = side.lower()
     return (
         Part(f"{name} upper arm", limb, (upper,), 0.32, before=collar, after=lower, rooted=True),
@@ -101,6 +105,7 @@ PARTS = (
     *_leg("LEFT", 4, LEFT_WAIST),
     *_leg("RIGHT", 5, RIGHT_WAIST),
 )
+FOREARMS = tuple(n for n, part in enumerate(PARTS) if part.name.endswith("forearm"))
 PARTS_OF = tuple([n for n, part in enumerate(PARTS) if part.limb == limb] for limb in range(len(LIMBS)))
 
 
@@ -148,8 +153,10 @@ def closeness(corner: tuple[int, int], shape: tuple[int, int], spots: Points, un
 def _below_chin(grid: NDArray[np.float32], spots: Points, unit: float) -> NDArray[np.float32]:
     """Torso lengths that each of `grid` lies below the chin, along the neck; 0 above."""
     rising = spots[HEAD, :2] - spots[NECK, :2]
-    down = (spots[HEAD, :2] - grid) @ (rising / max(float(np.hypot(*rising)), 1e-3))
-    return np.asarray(np.maximum(0, down / unit - CHIN), np.float32)
+    length = max(float(np.hypot(*rising)), 1e-3)
+    down = (spots[HEAD, :2] - grid) @ (rising / length)
+    # A bowed head is near the shoulders in the picture, and its chin nearer.
+    return np.asarray(np.maximum(0, down / unit - min(CHIN, BOWED * length / unit)), np.float32)
 
 
 def _trunk_distance(grid: NDArray[np.float32], spots: Points, unit: float) -> NDArray[np.float32]:

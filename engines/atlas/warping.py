@@ -17,7 +17,7 @@ from engines.atlas.layers import CORNERS, HEAD, NECK, PARTS, PELVIS, Bone, Part,
 from engines.pose.landmarks import Joint
 
 CELL = 16
-STRETCH, SHRUNK = 1.4, 3.0  # a bone is drawn at most this much longer or shorter than it was
+SHRUNK = 3.0  # a bone is drawn at most this much shorter than it was
 WIDENED, NARROWED = 1.25, 1.6  # a trunk at most this much: a profile is no front, but a front can turn away
 _CORNERS = [int(corner) for corner in CORNERS]
 
@@ -145,7 +145,7 @@ def _bone_transform(bone: Bone, key: Figure, target: Figure) -> Transform:
     x, y, length = _direction(here, target.xy[bone.end])
     was_x, was_y, was = _direction(there, key.xy[bone.end])
     across = key.unit / target.unit
-    along = min(max(was / max(length, 1e-3), across / STRETCH), across * SHRUNK)
+    along = min(max(was / max(length, 1e-3), across / bone.stretch), across * SHRUNK)
     matrix = (
         along * was_x * x + across * was_y * y,
         along * was_x * y - across * was_y * x,

@@ -30,7 +30,15 @@ from engines.take.framing import (
     whole_square,
 )
 from engines.take.plate import Plate, clean_plate, kept_clear, revealing
-from engines.take.registration import Steadied, frame_boxes, lettering_on, locked, stands_still, steadied
+from engines.take.registration import (
+    Steadied,
+    edges_stand_still,
+    frame_boxes,
+    lettering_on,
+    locked,
+    stands_still,
+    steadied,
+)
 from engines.take.shots import EXTREMITIES, SHORT, kept_frames
 from engines.take.tracking import Track
 
@@ -207,7 +215,7 @@ def _camera(clip: Clip, track: Track) -> Steadied:
     some = np.unique(np.linspace(0, len(track) - 1, SAMPLES).round().astype(int))
     frames = list(frames_of(clip, track.numbers[some]))
     covers = [cover(track, i) for i in some]
-    if stands_still(frames, covers):
+    if stands_still(frames, covers) or edges_stand_still(frames, covers):
         return locked(len(track), track.size)
     lettering = lettering_on(frames, covers)
     views = ((frame, cover(track, i)) for i, frame in enumerate(frames_of(clip, track.numbers)))

@@ -10,9 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from engines.atlas.cutting import BARRED, cut_atlas
+from engines.atlas.dancer import likeness
 from engines.atlas.engine import AtlasEngine
 from engines.atlas.keys import figure_of, spread
-from engines.atlas.layers import PARTS, body_units, closeness, places
+from engines.atlas.layers import HEAD, HEAD_LIMB, PARTS, body_units, closeness, places
 from engines.atlas.learning import Room, bundled, learned_atlas, worth
 from engines.atlas.packing import INDEX, packed
 from engines.atlas.posing import FADE, Poser, _depths, _kept_or_changed, _Playing, _reordered
@@ -341,6 +343,53 @@ def test_the_shoulders_are_not_the_heads() -> None:
         x, y = body.spots[shoulder, :2].astype(int)
         above = y - int(0.05 * body.unit)
         assert near[1, above, x] > near[0, above, x] + 0.2
+
+
+def test_a_bowed_heads_collar_is_the_trunks() -> None:
+    pose = dancing(8)[7].copy()
+    face = list(range(Joint.NOSE, Joint.MOUTH_RIGHT + 1))
+    shoulders = pose[[Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER], 1].mean()
+    unit = body_units(places(pose[:, :3]))
+    pose[face, 1] += shoulders - 0.24 * unit - pose[face, 1].mean()  # a quarter of a torso above the shoulders
+    pose[face, 0] += pose[[Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER], 0].mean() - pose[face, 0].mean()
+    body = figure_of(pose, 256)
+    near = closeness((0, 0), (256, 256), body.spots, body.unit)
+    x, y = (body.spots[HEAD, :2] + body.unit * np.array([0.4, 0.19])).astype(int)
+    assert near[1, y, x] > 1.8
+    x, y = (body.spots[HEAD, :2] + body.unit * np.array([0.0, 0.12])).astype(int)
+    assert near[1, y, x] < 1
+
+
+def test_a_hand_is_drawn_out_less_than_an_arm() -> None:
+    key, pose = dancing(8)[0].copy(), dancing(8)[0].copy()
+    wrist, fingers = Joint.LEFT_WRIST, [Joint.LEFT_INDEX, Joint.LEFT_PINKY]
+    key[fingers, :2] = key[wrist, :2] + 0.1 * (key[fingers, :2] - key[wrist, :2])
+    matrix, _ = _bone_transform(PARTS[3].bones[1], figure_of(key, SIZE), figure_of(pose, SIZE))
+    scale = figure_of(key, SIZE).unit / figure_of(pose, SIZE).unit
+    assert np.linalg.svd(matrix)[1].min() > scale / 1.16
+
+
+def test_a_head_with_a_hand_before_it_is_left_where_another_is() -> None:
+    landmarks = dancing(8)
+    before = landmarks[0].copy()
+    before[[Joint.LEFT_WRIST, Joint.LEFT_INDEX, Joint.LEFT_PINKY], :2] = before[Joint.NOSE, :2]
+    before[Joint.LEFT_ELBOW, :2] = (before[Joint.LEFT_SHOULDER, :2] + before[Joint.NOSE, :2]) / 2 + (0.05, 0.03)
+    poses = np.stack([before, landmarks[1]])
+    atlas = cut_atlas(lambda i: (*colored(poses[i]), room()), poses, [0, 1], SIZE)
+    assert atlas.keys[0].faults[HEAD_LIMB] > BARRED > atlas.keys[1].faults[HEAD_LIMB]
+    poser = Poser(atlas)
+    poser.posed(before)
+    assert poser._playing[HEAD_LIMB].key == 1
+
+
+def test_a_hand_before_the_trunk_is_not_cut_out_with_it() -> None:
+    skin, cloth = np.array([[30.0, 200, 30]] * 6, np.float32), np.array([[200.0, 30, 30]] * 6, np.float32)
+    palettes = [cloth if n in (0, 1) else skin for n in range(len(PARTS))]
+    figure = np.full((20, 20, 4), 255, np.uint8)
+    figure[:, :10, :3], figure[:, 10:, :3] = (200, 30, 30), (30, 200, 30)
+    alike = likeness(figure, np.ones((20, 20), bool), palettes, 0)
+    assert alike[:, :8].min() == 1
+    assert alike[:, 12:].max() == 0
 
 
 def test_a_sharp_frame_is_worth_more_and_a_blurred_one_less() -> None:

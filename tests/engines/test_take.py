@@ -21,6 +21,7 @@ from engines.take.framing import (
     whole_square,
 )
 from engines.take.plate import at_scale, kept_clear
+from engines.take.registration import edges_stand_still
 from engines.take.shots import cuts, kept_frames
 from engines.take.take import Take, square_mask, square_picture, take_of
 from engines.take.tracking import Track, joined, tracked
@@ -85,6 +86,26 @@ def test_a_sway_is_taken_out_to_a_fraction_of_a_pixel(swaying_take: Take) -> Non
     laid = np.stack([cv2.perspectiveTransform(corners, matrix)[:, 0] for matrix in back])
     strayed = np.linalg.norm(laid - np.median(laid, axis=0), axis=-1)
     assert np.quantile(strayed, 0.95) < 0.7
+
+
+@pytest.mark.parametrize(("sway", "still"), [(0, True), (3, False)])
+def test_a_plain_room_that_stays_put_is_a_locked_camera_and_its_lines_no_lettering(sway: float, still: bool) -> None:
+    """A wall, floorboards, and a logo on the screen; film grain, and somebody who walks through."""
+    random, frames, covers = np.random.default_rng(4), [], []
+    for t in range(20):
+        room = np.full((240, 320, 3), 190, np.uint8)
+        room[180:] = (170, 130, 90)
+        for x in range(-200, 520, 60):
+            cv2.line(room, (160 + (x - 160) // 2, 180), (x, 239), (120, 90, 60), 2)
+        move = np.array([[1, 0, sway * np.sin(t)], [0, 1, sway * np.cos(2 * t)]])
+        frame = cv2.warpAffine(room, move, (320, 240), borderMode=cv2.BORDER_REPLICATE).astype(np.int16)
+        frame[10:25, 10:40] = 250
+        frame[100:230, 8 * t : 8 * t + 40] = (200, 40, 40)
+        cover = np.zeros((240, 320), np.uint8)
+        cover[90:240, max(0, 8 * t - 8) : 8 * t + 48] = 255
+        frames.append((frame + random.integers(-2, 3, frame.shape)).clip(0, 255).astype(np.uint8))
+        covers.append(cover)
+    assert edges_stand_still(frames, covers) is still
 
 
 def test_a_logo_on_the_screen_is_neither_followed_nor_left_in_the_plate(swaying_take: Take) -> None:
