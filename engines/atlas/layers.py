@@ -71,6 +71,10 @@ CHIN, JAW, BOWED = 0.2, 3.0, 0.4
 """Torso lengths below the face's middle from which pixels count as this much farther from it: collar and shoulders are
 the trunk's, or they stick out like wings when the head turns."""
 
+OVERRUN = 2.0
+"""Past the knee a thigh ends this much sooner: a thick part beside a thin one would go on along both sides of it, and
+stick out in two points when the joint bends. (Arms are less unlike, and found again better as they are.)"""
+
 LIMBS = ("torso", "head", "left arm", "right arm", "left leg", "right leg")
 TORSO, HEAD_LIMB = 0, 1
 
@@ -123,13 +127,22 @@ def body_units(spots: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.maximum(lengths[..., -_LONGEST:].mean(axis=-1), 1e-3), np.float32)
 
 
-def distance_to_bone(grid: NDArray[np.float32], start: NDArray, end: NDArray) -> NDArray[np.float32]:
-    """Distance of each of `grid` (..., 2) to the segment from `start` to `end` (2,)."""
+def distance_to_bone(
+    grid: NDArray[np.float32], start: NDArray, end: NDArray, overrun: float = 1.0
+) -> NDArray[np.float32]:
+    """Distance of each of `grid` (..., 2) to the segment from `start` to `end` (2,).
+
+    What lies past the end counts `overrun` times along the segment.
+    """
     away = grid - start
     axis = end - start
-    along = np.clip((away @ axis) / max(float(axis @ axis), 1e-6), 0, 1)
-    away = away - along[..., None] * axis
-    return np.asarray(np.sqrt(np.einsum("...i,...i->...", away, away)), np.float32)
+    length = max(float(np.hypot(*axis)), 1e-3)
+    reach = (away @ axis) / (length * length)
+    away = away - np.clip(reach, 0, 1)[..., None] * axis
+    squared = np.einsum("...i,...i->...", away, away)
+    if overrun != 1:
+        squared = squared + (overrun * overrun - 1) * np.square(np.maximum(reach - 1, 0) * length)
+    return np.asarray(np.sqrt(squared), np.float32)
 
 
 def closeness(corner: tuple[int, int], shape: tuple[int, int], spots: Points, unit: float) -> NDArray[np.float32]:
@@ -143,7 +156,10 @@ def closeness(corner: tuple[int, int], shape: tuple[int, int], spots: Points, un
     grid = np.stack([xs + corner[0], ys + corner[1]], axis=-1)
     near = [_trunk_distance(grid, spots, unit)]
     for part in PARTS[1:]:
-        away = [distance_to_bone(grid, spots[bone.start, :2], spots[bone.end, :2]) / unit for bone in part.bones]
+        overrun = OVERRUN if part.name.endswith("thigh") else 1.0
+        away = [
+            distance_to_bone(grid, spots[bone.start, :2], spots[bone.end, :2], overrun) / unit for bone in part.bones
+        ]
         if part.limb == HEAD_LIMB:
             away[1] = away[1] + JAW * _below_chin(grid, spots, unit)
         near.append(np.minimum.reduce([far / bone.radius for far, bone in zip(away, part.bones, strict=True)]))

@@ -360,6 +360,17 @@ def test_a_bowed_heads_collar_is_the_trunks() -> None:
     assert near[1, y, x] < 1
 
 
+def test_a_thigh_does_not_go_on_beside_the_shin() -> None:
+    body = figure_of(dancing(8)[7], 256)
+    near = closeness((0, 0), (256, 256), body.spots, body.unit)
+    hip, knee, ankle = (body.spots[joint, :2] for joint in (Joint.LEFT_HIP, Joint.LEFT_KNEE, Joint.LEFT_ANKLE))
+    down = (ankle - hip) / np.linalg.norm(ankle - hip)
+    beside = knee + body.unit * (0.2 * down + 0.18 * np.array([-down[1], down[0]]))
+    x, y = beside.astype(int)
+    thigh, shin = (next(n for n, part in enumerate(PARTS) if part.name == f"left {name}") for name in ("thigh", "shin"))
+    assert near[thigh, y, x] > near[shin, y, x] + 0.3
+
+
 def test_a_hand_is_drawn_out_less_than_an_arm() -> None:
     key, pose = dancing(8)[0].copy(), dancing(8)[0].copy()
     wrist, fingers = Joint.LEFT_WRIST, [Joint.LEFT_INDEX, Joint.LEFT_PINKY]
