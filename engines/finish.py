@@ -5,6 +5,7 @@ every engine call on the same cores.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -16,6 +17,9 @@ from engines.images import Frame, Size, covering
 from engines.scene import Drawn
 
 Figure = NDArray[np.uint8]
+
+RUNS_OUT = 24
+"""A side runs out over this part of the square's width."""
 
 
 def over(figure: Figure, background: Frame, at: tuple[int, int] = (0, 0), out: Frame | None = None) -> Frame:
@@ -59,6 +63,25 @@ def faded(figure: Figure, presence: float) -> Figure:
     if presence < 1:
         cv2.insertChannel(cv2.convertScaleAbs(cv2.extractChannel(figure, 3), alpha=max(0.0, presence)), copy, 3)
     return copy
+
+
+def soft_sided(figure: Figure, left: bool, right: bool) -> None:
+    """Let `figure` run out towards a side beyond which the canvas goes on, in place: what reaches out of the square
+    that was learned is cut there, and a straight cut through a wing looks like a fault."""
+    if left or right:
+        ramp = _ramp(figure.shape[0], max(1, figure.shape[1] // RUNS_OUT))
+    if left:
+        strip = figure[:, : ramp.shape[1], 3]
+        strip[:] = cv2.multiply(strip, ramp, scale=1 / 255)
+    if right:
+        strip = figure[:, -ramp.shape[1] :, 3]
+        strip[:] = cv2.multiply(strip, ramp[:, ::-1], scale=1 / 255)
+
+
+@lru_cache(maxsize=4)
+def _ramp(height: int, width: int) -> NDArray[np.uint8]:
+    across = np.linspace(0, 1, width + 1)[:-1]
+    return np.tile(np.rint(255 * across * across * (3 - 2 * across)).astype(np.uint8), (height, 1))
 
 
 def refined(outputs: Mapping[str, np.ndarray], posed: Figure, displacement_scale: float = 1.0) -> Figure:

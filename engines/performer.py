@@ -11,7 +11,7 @@ from engines.conditioning import check_inputs, conditioned, fed_back, knob_value
 from engines.errors import BundleError
 from engines.film.dreaming import Dream, Playing, Touch
 from engines.film.statistics import FilmLook
-from engines.finish import faded, joined, over, refined
+from engines.finish import faded, joined, over, refined, soft_sided
 from engines.images import Frame, Size, covering
 from engines.noise import Wandering
 from engines.outlines import Outlines
@@ -40,6 +40,8 @@ class Performer:
         self.manifest, self.engine = bundle.manifest, engine
         self._resting = _resting_picture(bundle)
         self.canvas: Size = self._resting.shape[:2]
+        home, width = self.manifest.plate_at[1], self.manifest.size[1]
+        self._open_sides = home > 0, home + width < self.canvas[1]
         self._nobody = np.zeros((*self.manifest.size, 4), np.uint8)
         self._nobody.flags.writeable = False
         self._fed_back = fed_back(self.manifest)
@@ -127,6 +129,7 @@ class Performer:
             figure = outputs["figure"]
         self._remember(figure.copy() if self._fed_back else None)
         figure = faded(figure, self._presence(scene))
+        soft_sided(figure, *self._open_sides)
         return over(figure, self._room(scene), self.manifest.plate_at), figure
 
     def _room(self, scene: Scene) -> Frame:

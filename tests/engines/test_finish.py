@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.finish import composed, faded, joined, over, refined
+from engines.finish import composed, faded, joined, over, refined, soft_sided
 from engines.scene import Drawn
 from tests.fakes_engines import manifest
 
@@ -74,6 +74,17 @@ def test_presence_fades_the_alpha_and_leaves_the_color(presence: float) -> None:
     assert np.array_equal(found[..., :3], figure[..., :3])
     assert np.array_equal(figure, before)
     assert not np.shares_memory(found, figure)
+
+
+@pytest.mark.parametrize(("left", "right"), [(True, False), (False, True), (True, True), (False, False)])
+def test_a_figure_runs_out_where_the_canvas_goes_on_beside_its_square(left: bool, right: bool) -> None:
+    figure = np.full((48, 48, 4), 200, np.uint8)
+    soft_sided(figure, left, right)
+    alpha = figure[..., 3].astype(int)
+    assert (figure[..., :3] == 200).all()
+    assert (alpha[:, 2:-2] == 200).all()
+    assert [(alpha[:, 0] == 0).all(), (alpha[:, -1] == 0).all()] == [left, right]
+    assert [(alpha[:, 1] < 200).all(), (alpha[:, -2] < 200).all()] == [left, right]
 
 
 def test_a_figure_can_stand_before_any_background_of_the_canvas() -> None:
