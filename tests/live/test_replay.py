@@ -103,7 +103,7 @@ def logged(
             each(show)
             if show.gauges.pictures >= 20:
                 show.desk.set(**turned)
-            return show.gauges.pictures > 60
+            return show.gauges.pictures > 60 * (1 + len(others))  # all performers count theirs
 
         sink.until, sink.stop = turn, show.stop.set
         play(show)
@@ -126,7 +126,7 @@ def test_two_performers_that_fade_into_each_other_are_replayed(bundle: Path, tmp
     turned = {"other": "frost", "crossfade": 0.5, "next_bundle": 1, "bundle_fade": 0.3}
     log = logged(bundle, tmp_path / "show.jsonl", turned, others=(tmp_path / "frost",))
     done = replay(log, opened=opened)
-    assert done.identical == done.pictures >= 10
+    assert done.identical == done.pictures > 20
     assert any(json.loads(line)[6] for line in log.read_text().splitlines() if line.startswith('["t"'))
 
 
@@ -187,7 +187,7 @@ def test_with_its_camera_recorded_a_show_that_looked_at_it_is_replayed(
 def test_a_performer_that_looks_at_frames_is_replayed_from_the_film(painter: Path, tmp_path: Path) -> None:
     log = logged(painter, tmp_path / "show.jsonl", {"smooth_before": 0.5}, log_camera=True)
     done = replay(log, opened=opened)
-    assert done.identical == done.pictures >= 10
+    assert done.identical == done.pictures > 20
 
 
 def test_a_performer_that_looks_at_frames_is_refused_without_the_film(painter: Path, tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_a_dream_that_silhouettes_stir_is_replayed_with_its_camera_and_refused_w
 ) -> None:
     log = logged(bundle, tmp_path / "show.jsonl", {"dream_reset": 1}, stand_in=dreaming, log_camera=True)
     done = replay(log, opened=dreaming)
-    assert done.identical == done.pictures >= 10
+    assert done.identical == done.pictures > 20
     log = logged(bundle, tmp_path / "other.jsonl", {}, stand_in=dreaming)
     with pytest.raises(BadInput, match="silhouettes"):
         replay(log, opened=dreaming)
