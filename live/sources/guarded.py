@@ -16,6 +16,8 @@ OPEN_S = 20.0
 SILENT_S = 3.0
 STUCK_S = 6.0
 """Cameras are noisy: not one pixel changed for so long is the same frame again and again (opencv#5221)."""
+LEAVES_S = 1.0
+"""Long enough for a device that answers. A thread that is inside FFmpeg when Python ends aborts the process."""
 EVERY = 8
 """Every so many pixels along each axis are compared; noise is everywhere."""
 
@@ -45,7 +47,8 @@ class Guarded:
         self._taken = 0
         self._novel_s = 0.0
         self._last: np.ndarray | None = None
-        threading.Thread(target=self._run, args=(opened,), name="device", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, args=(opened,), name="device", daemon=True)
+        self._thread.start()
         if not self._ready.wait(open_s):
             self._halt.set()
             raise SourceLost(f"the camera did not open within {open_s:.0f} s: unplug it and plug it in again")
@@ -72,8 +75,9 @@ class Guarded:
         return post.value
 
     def close(self) -> None:
-        """Returns at once; the device is closed by its own thread, as soon as that can."""
+        """The device is closed by its own thread: waits a moment for that, and leaves one that hangs."""
         self._halt.set()
+        self._thread.join(LEAVES_S)
 
     def _check_novelty(self, captured: Captured) -> None:
         thumb = captured.frame[::EVERY, ::EVERY]

@@ -430,7 +430,6 @@ def test_a_phone_is_a_camera_and_its_measured_rate_is_said() -> None:
         said = source.said
     finally:
         source.close()
-        _until(lambda: not any(thread.name == "device" for thread in threading.enumerate()))
         server.shutdown()
     assert captured is not None
     assert captured.frame.shape == (48, 64, 3)

@@ -126,7 +126,18 @@ def test_a_camera_that_blocks_is_given_up() -> None:
     trouble = lambda number: number == 3 and release.wait()  # noqa: E731
     source = Guarded(lambda: FakeSource(trouble=trouble), silent_s=0.2)  # type: ignore[arg-type,return-value]
     assert "blocks" in _read_until_lost(source)
+    begun = time.monotonic()
+    source.close()
+    assert time.monotonic() - begun < 5  # a show ends, whatever its camera does
     release.set()
+
+
+def test_a_camera_that_answers_is_closed_when_close_returns() -> None:
+    device = FakeSource(rate_hz=20)
+    source = Guarded(lambda: device)
+    source.read()
+    source.close()
+    assert device.closed.is_set()
 
 
 def test_a_camera_that_is_stuck_on_one_frame_is_given_up() -> None:
