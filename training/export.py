@@ -24,7 +24,7 @@ from training.forms import Form, Preflown, png
 from training.methods import form, method
 from training.pairs.store import PairSet, open_pairs
 from training.ports import onnx_graph
-from training.proving import Exportable, agreement, int8_of, prove
+from training.proving import Exportable, agreement, int8_of, playing, prove
 from training.quantization import CALIBRATION_IMAGES
 from training.runs import run_config, run_facts
 from training.samples import sheet
@@ -70,14 +70,16 @@ def write_proved(
     console = Console(stderr=True, quiet=not progress)
     console.print(f"exporting {trained.told}", highlight=False, soft_wrap=True)
     manifest = _manifest(trained, name or bundle.name)
-    if isinstance(trained.form, Preflown):
-        figures, told = trained.form.preflight(trained.generator, anyway)
-        manifest = manifest.model_copy(update={"metrics": {**manifest.metrics, **figures}})
-        console.print(told, highlight=False, soft_wrap=True)
     ported, first = trained.form.ported(trained.generator), trained.form.inputs(trained.judged[0])
     files = {"generator.onnx": onnx_graph(ported, first, [port.name for port in manifest.outputs])}
     files |= {**trained.form.files(), "preview.png": png(_preview(trained, manifest.size))}
-    prove(made_bundle(manifest, files), trained)
+    made = made_bundle(manifest, files)
+    if isinstance(trained.form, Preflown):
+        with playing(made) as plays:
+            figures, told = trained.form.preflight(plays, anyway)
+        manifest = manifest.model_copy(update={"metrics": {**manifest.metrics, **figures}})
+        console.print(told, highlight=False, soft_wrap=True)
+    prove(made, trained)
     if int8 and not isinstance(trained.form, Preflown):  # what must last hundreds of steps has no bits to lose
         files["generator.int8.onnx"], psnr = int8_of(trained, manifest, files)
         graphs = (*manifest.graphs, Graph(file="generator.int8.onnx", precision="int8", psnr_db=round(psnr, 2)))

@@ -17,7 +17,7 @@ from engines.images import Frame
 from training import metrics
 from training.devices import picture_tensor
 from training.film_examples import FilmExamples
-from training.forms import png
+from training.forms import Plays, png
 from training.ports import Inputs, Outputs
 
 LIVES_FOR = 600
@@ -87,13 +87,13 @@ class FilmForm:
     def beside(self, i: int) -> tuple[Frame, Frame]:
         return self._examples.frames[i], self._examples.frames[i + self._examples.stride]
 
-    def preflight(self, generator: nn.Module, anyway: bool) -> tuple[dict[str, float], str]:
+    def preflight(self, plays: Plays, anyway: bool) -> tuple[dict[str, float], str]:
         """Let it live from the end of the film, as it will on stage: its figures, and a sentence that tells them.
 
         Raises UnderstudyError when it dies, unless it is wanted anyway.
         """
-        life = self._lived(generator, LIVES_FOR)
-        error, copied = self._one_step(generator)
+        life = self._lived(plays, LIVES_FOR)
+        error, copied = self._one_step(plays)
         told = (
             f"{error:.1f} levels off the next frame, copying the last one {copied:.1f}; on its own: {life.told}"
             f"{'' if life.is_on_aim else ' (0.5 to 2 is aimed at)'}"
@@ -108,26 +108,26 @@ class FilmForm:
         figures = {"next_l1": round(error, 3), "copy_last_l1": round(copied, 3), **life.figures()}
         return figures, told + dies
 
-    def _lived(self, generator: nn.Module, steps: int) -> Liveness:
+    def _lived(self, plays: Plays, steps: int) -> Liveness:
         config, watcher = self._examples.config, Watcher()
         before, frame = self._examples.start()
         dream = Dream(frame, self._look, before, config.seed, undying=True)
         touch = Touch(stir=config.next_frame.stir, guard=config.next_frame.guard)
 
         def step(picture: Frame, last: Frame) -> Frame:
-            return self.longhand(generator, {"before": last, "conditioning": picture})["image"].astype(np.uint8)
+            return plays({"before": last, "conditioning": picture})["image"].copy()
 
         for _ in range(steps):
             watcher.add(dream.step(step, touch))
         return liveness(self._examples.watched(), watcher.pictures)
 
-    def _one_step(self, generator: nn.Module) -> tuple[float, float]:
+    def _one_step(self, plays: Plays) -> tuple[float, float]:
         """Mean error in levels of one step on held-out frames, and of copying the last frame."""
         examples = self._examples
         held_out = examples.test if len(examples.test) else examples.validation
         errors, copied = [], []
         for i in examples.spread(held_out if len(held_out) else examples.train, 24):
             now, real = self.beside(i)
-            errors.append(metrics.l1(self.longhand(generator, self.inputs(i))["image"].astype(np.uint8), real))
+            errors.append(metrics.l1(plays(self.inputs(i))["image"], real))
             copied.append(metrics.l1(now, real))
         return float(np.mean(errors)), float(np.mean(copied))

@@ -3,6 +3,7 @@
 `export` writes and proves any `Form`; the first is that of a dancer learned from poses.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import cv2
@@ -23,6 +24,9 @@ from training.networks.refiner import CHANNELS_IN, REACH, Refiner
 from training.pairs.store import PairSet, Shot
 from training.ports import Inputs, Outputs, PortedRefiner, Recurrent, longhand, ported
 from training.tallies import are_neighbors
+
+Plays = Callable[[Inputs], Outputs]
+"""What an engine gives for the input ports, (H, W, C) uint8 each, until it is called again."""
 
 
 class Form(Protocol):
@@ -61,8 +65,11 @@ class Form(Protocol):
 class Preflown(Protocol):
     """A form that has to prove more than that its graph is the network: that it lasts."""
 
-    def preflight(self, generator: nn.Module, anyway: bool) -> tuple[dict[str, float], str]:
-        """Figures for the manifest's metrics and a sentence for people; UnderstudyError where it fails."""
+    def preflight(self, plays: Plays, anyway: bool) -> tuple[dict[str, float], str]:
+        """Figures for the manifest's metrics and a sentence for people; UnderstudyError where it fails.
+
+        `plays` is the graph on an engine, as it will perform: torch takes twenty times as long.
+        """
         ...
 
 

@@ -4,7 +4,8 @@ The graph is opened on OpenVINO at float32 and compared, picture by picture, wit
 int8, bf16 and f16 are compared with the graph at float32, as finished pictures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,7 +20,7 @@ from engines.bundle.checking import difference
 from engines.bundle.lint import check_graph_lint
 from engines.errors import EngineError, UnderstudyError
 from engines.images import Frame
-from training.forms import Form
+from training.forms import Form, Plays
 from training.ports import Inputs, Outputs
 from training.quantization import int8_graph, psnr_db
 
@@ -126,14 +127,21 @@ def agreement(trained: Exportable, manifest: Manifest, files: dict[str, bytes]) 
     return found
 
 
+@contextmanager
+def playing(bundle: Bundle, precision: str = "f32", backend: str = "openvino") -> Iterator[Plays]:
+    """The engine of a graph at `precision`, closed afterwards."""
+    engine = open_engine(bundle, backend, precision)
+    try:
+        yield lambda inputs: engine(dict(inputs))
+    finally:
+        engine.close()
+
+
 def _played(
     bundle: Bundle, precision: str, inputs: Sequence[Inputs], backend: str = "openvino"
 ) -> list[dict[str, np.ndarray]]:
-    engine = open_engine(bundle, backend, precision)
-    try:
-        return [{name: value.copy() for name, value in engine(dict(fed)).items()} for fed in inputs]
-    finally:
-        engine.close()
+    with playing(bundle, precision, backend) as plays:
+        return [{name: value.copy() for name, value in plays(fed).items()} for fed in inputs]
 
 
 def _seen(trained: Exportable, played: Sequence[Outputs]) -> list[Frame]:
