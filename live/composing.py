@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import BadInput
-from engines.images import Frame, Size, covering, resized
-from engines.pose.skeleton import drawn_skeleton
+from engines.images import Frame, Size, covering
+from live import insets
 from live.cards import test_card
 from live.control.parameters import Controls
 from live.effects import GRAIN_HZ, glowing, grained, mirrored_in, room_graded, silk_turned, vignetted
@@ -21,20 +21,10 @@ from live.look import Feedback, blended, finished, flipped, graded
 from live.mailbox import Post
 from live.passing import Performed
 from live.sources import Captured
+from live.voices import Voice, flat, laid_out
 
-INSET = 0.26
-"""Height of the inset, as a share of the picture's."""
 PARTS = 3
 """Performers whose past is remembered: the one on stage, the other one, and the one that leaves."""
-
-
-@dataclass(frozen=True)
-class Voice:
-    """A performer as it is heard in this tick; `share` 1 covers all before it."""
-
-    resting: Frame
-    performed: Post[Performed] | None
-    share: float = 1.0
 
 
 Ground = Callable[[Voice], Frame]
@@ -122,7 +112,7 @@ class Composer:
 
         The very same array as long as there is nothing new. Not to be written to.
         """
-        if not self._voices or not any(_has_matte(voice) for voice in self._voices):
+        if not self._voices or not any(voice.has_matte for voice in self._voices):
             return None
         made_of = (*(part for voice in self._voices for part in (voice.performed, voice.share)), self._controls)
         if self._cutout is None or not _same(made_of, self._cutout_of):
@@ -140,11 +130,11 @@ class Composer:
         return self._matte[1]
 
     def _cut_out(self) -> NDArray[np.uint8]:
-        canvas, controls = _size(self._voices[0]), self._controls
+        canvas, controls = self._voices[0].size, self._controls
         if controls.blackout >= 1 or controls.panic:
             return np.zeros((*canvas, 4), np.uint8)
         if len(self._voices) == 1 and not _plays_with_figure(replace(controls, plate_hue=0.0, plate_light=1.0)):
-            made = _laid_out(self._voices[0].performed.value, canvas)  # type: ignore[union-attr]
+            made = laid_out(self._voices[0].performed.value, canvas)  # type: ignore[union-attr]
             colored = finished(np.ascontiguousarray(made[..., :3]), replace(controls, flip=False))
             alpha = made[..., 3]
         else:
@@ -155,7 +145,7 @@ class Composer:
     def _told_apart(self, canvas: Size) -> tuple[Frame, NDArray[np.uint8]]:
         """Color and alpha of whatever the figures do, for twice their cost: what lies over black and over white alike
         is opaque, what differs is not."""
-        dark, bright = (self._voiced(partial(_flat, level), canvas, 0.0, again=True) for level in (0, 255))
+        dark, bright = (self._voiced(partial(flat, level), canvas, 0.0, again=True) for level in (0, 255))
         alpha = 255 - cv2.subtract(bright, dark).min(axis=2)
         straight = cv2.divide(dark, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=255)
         return finished(np.asarray(straight, np.uint8), replace(self._controls, flip=False)), alpha
@@ -178,7 +168,8 @@ class Composer:
         picture = self._feedback(
             self._raw, controls.feedback, elapsed_s, controls.feedback_zoom, controls.feedback_turn
         )
-        return self._inset_in(_looked(picture, controls), canvas)
+        small = insets.chosen(controls.inset, self._captured, self._voices[0])
+        return insets.laid_in(_looked(picture, controls), small)
 
     def _mixed(self, canvas: Size, elapsed_s: float) -> Frame:
         controls, first = self._controls, self._voices[0]
@@ -227,7 +218,7 @@ class Composer:
 
     def _ground(self, voice: Voice) -> Frame:
         """What lies behind the figure, to be drawn into."""
-        backdrop, canvas = self._controls.backdrop, _size(voice)
+        backdrop, canvas = self._controls.backdrop, voice.size
         frame = voice.performed.value.scene.frame if voice.performed else None
         if backdrop == "camera" and frame is not None:
             return _camera(frame, canvas, mirror=False).copy()
@@ -245,32 +236,6 @@ class Composer:
         if not _same((room, hue, light), self._room[:3]):
             self._room = (room, hue, light, room_graded(room, hue, light))
         return self._room[3]  # type: ignore[return-value]
-
-    def _inset_in(self, picture: Frame, canvas: Size) -> Frame:
-        small = self._inset()
-        if small is None:
-            return picture
-        height = round(INSET * canvas[0])
-        small = resized(small, (height, min(canvas[1] // 2, round(height * small.shape[1] / small.shape[0]))))
-        margin = canvas[0] // 40
-        made = picture.copy()
-        made[-margin - height : -margin, margin : margin + small.shape[1]] = small
-        return made
-
-    def _inset(self) -> Frame | None:
-        wanted, voice = self._controls.inset, self._voices[0]
-        if wanted == "camera":
-            return self._captured.frame if self._captured else None
-        if wanted == "off" or voice.performed is None:
-            return None
-        performed = voice.performed.value
-        if wanted == "conditioning":
-            return performed.drawn.conditioning
-        scene, style = performed.scene, performed.manifest.skeleton
-        if scene.landmarks is None:
-            return None
-        size = performed.manifest.size
-        return drawn_skeleton(scene.landmarks, size, style) if style else drawn_skeleton(scene.landmarks, size)
 
     def _guarded(self, picture: Frame, time_s: float, controls: Controls, is_dark: bool = False) -> Frame:
         return self._guard(picture, time_s, is_dark) if controls.guard else picture
@@ -313,29 +278,6 @@ def _same(made_of: tuple[object, ...], before: tuple[object, ...]) -> bool:
     return len(made_of) == len(before) and all(
         new is old or (isinstance(new, float) and new == old) for new, old in zip(made_of, before, strict=True)
     )
-
-
-def _laid_out(performed: Performed, canvas: Size) -> NDArray[np.uint8]:
-    """The figure at its own place, (H, W, 4); nothing, not even color, where it is not."""
-    made = np.zeros((*canvas, 4), np.uint8)
-    figure, (top, left) = performed.drawn.figure, performed.manifest.plate_at
-    assert figure is not None
-    place = made[top : top + figure.shape[0], left : left + figure.shape[1]]
-    seen = np.ascontiguousarray(figure[: place.shape[0], : place.shape[1]])
-    place[:] = cv2.copyTo(seen, cv2.extractChannel(seen, 3))
-    return made
-
-
-def _has_matte(voice: Voice) -> bool:
-    return voice.performed is not None and voice.performed.value.drawn.figure is not None
-
-
-def _flat(level: int, voice: Voice) -> Frame:
-    return np.full((*_size(voice), 3), level, np.uint8)
-
-
-def _size(voice: Voice) -> Size:
-    return voice.resting.shape[0], voice.resting.shape[1]
 
 
 def _camera(frame: Frame, canvas: Size, mirror: bool) -> Frame:

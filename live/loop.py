@@ -8,7 +8,7 @@ from engines.errors import Unavailable
 from engines.images import Frame
 from engines.urgency import DISPLAY, hurrying
 from live.act import Act
-from live.composing import Composer, Voice
+from live.composing import Composer
 from live.control.parameters import Controls
 from live.gauges import Gauges, Stopwatch
 from live.log import ShowLog
@@ -17,6 +17,7 @@ from live.pacing import Clock, Tick, Ticks
 from live.passing import Performed
 from live.sources import Captured
 from live.visitor import PATH as VISITOR
+from live.voices import Voice
 
 if TYPE_CHECKING:
     from live.show import Show

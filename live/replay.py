@@ -11,7 +11,7 @@ import numpy as np
 from engines.errors import BadInput, EngineError
 from engines.images import Frame, Size
 from engines.pose.tracker import Tracked
-from live.composing import Composer, Voice, backdrop_of
+from live.composing import Composer, backdrop_of
 from live.config import LiveOptions
 from live.control.parameters import Controls
 from live.film import Film
@@ -21,6 +21,7 @@ from live.pipeline import StandIn
 from live.restaged import RestagedAct, RestagedCamera
 from live.sinks.recorder import Movie, kind_of
 from live.sources import Captured
+from live.voices import Voice
 
 Opened = Callable[[Path, LiveOptions], StandIn]
 Followed = Callable[[StandIn], FollowsPeople]

@@ -11,7 +11,7 @@ from engines.images import Frame
 from engines.pose.landmarks import Joint
 from engines.scene import Drawn, Scene
 from live.cards import test_card as card
-from live.composing import Composer, Voice
+from live.composing import Composer
 from live.control.parameters import TABLE, Controls
 from live.effects import GRAIN_HZ, grained, silk_turned
 from live.gauges import Spent
@@ -21,6 +21,7 @@ from live.mailbox import Post
 from live.passing import Performed
 from live.posing import Posing
 from live.sources import Captured
+from live.voices import Voice
 from tests.fakes import standing
 from tests.fakes_engines import manifest
 
