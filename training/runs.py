@@ -20,7 +20,8 @@ import torch
 
 from engines.errors import BadInput, UnderstudyError
 from engines.measuring import measured_header
-from training.config import Section, TrainingConfig, config_from
+from training.config import TrainingConfig, config_from
+from training.config_files import Section
 
 Line = dict[str, Any]
 

@@ -22,7 +22,8 @@ def render(args: argparse.Namespace) -> int:
 
 def train(args: argparse.Namespace) -> int:
     """Render the pairs that are not there yet, then train on them."""
-    from training.config import config_from, read_values
+    from training.config import config_from
+    from training.config_files import read_values
     from training.costumes.costume import load_costume
     from training.loop import train as trained
 

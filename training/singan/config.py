@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from training.config import Section, Share, Weight, checked, read_values
+from training.config_files import Section, Share, Weight, checked, read_values
 
 Purpose = Literal["samples", "redraw"]
 

@@ -16,7 +16,7 @@ from engines.errors import BadInput
 from engines.images import Frame, Size
 from engines.pictures import read_picture
 from training.checkpoints import checkpoints, read_checkpoint, said_in
-from training.config import checked
+from training.config_files import checked
 from training.singan.config import SinganConfig
 from training.singan.learning import fixed_noises, fresh_noises
 from training.singan.networks import Pyramid, fresh_pyramid

@@ -9,7 +9,7 @@ from torch import Tensor
 from engines.errors import ConfigError
 from engines.images import Frame, covering
 from training.checkpoints import latest_checkpoint, read_checkpoint
-from training.config import checked
+from training.config_files import checked
 from training.singan.altering import altered
 from training.singan.config import SinganConfig
 from training.singan.learning import ScaleLearning
