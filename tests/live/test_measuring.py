@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from engines.bundle import write_bundle
-from engines.errors import Unavailable
+from engines.errors import BadInput, Unavailable
 from live.bench import TURN_S, WARM_S, _InTurns, bench_live
 from live.doors import Doors
 from live.flash import BITS, bench_latency, coded, decoded
 from live.gauges import Gauges, Spent
+from live.osc_bench import bench_osc
 from live.overlay import engine_line
 from live.pacing import Tick
 from live.soak import bench_soak
@@ -120,3 +121,8 @@ def test_overhead_is_told_by_the_clock_and_by_the_work_of_all_three_threads() ->
     gauges.clear()
     assert not gauges.overheads_s
     assert not gauges.overheads_worked_s
+
+
+def test_a_flood_too_short_for_a_panic_is_refused() -> None:
+    with pytest.raises(BadInput, match="give at least 6"):
+        bench_osc(seconds=5)
