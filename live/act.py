@@ -11,7 +11,7 @@ from live.gauges import Gauges
 from live.mailbox import Latest
 from live.masking import MASKED_KINDS
 from live.passing import FollowsPeople, Performed, Prepared, Seen
-from live.pipeline import Drawing, Preparing, StandIn
+from live.pipeline import POSE_KINDS, Drawing, Preparing, StandIn
 from live.sources import Captured
 from live.stages import Faults, Stage
 
@@ -82,6 +82,12 @@ class Act:
     def wants_masks(self) -> bool:
         """Whether it looks at the person's mask, and is still here."""
         return self.manifest.conditioning in MASKED_KINDS and self.is_awake and not self.is_closed
+
+    @property
+    def wants_people(self) -> bool:
+        """Whether it must know where people are, and is still here."""
+        kinds = (*POSE_KINDS, *MASKED_KINDS)
+        return self.manifest.conditioning in kinds and self.is_awake and not self.is_closed
 
     @property
     def engine(self) -> tuple[str, str]:

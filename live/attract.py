@@ -43,6 +43,11 @@ class Attract:
         self.is_idle = after_s > 0 and time_s - self._seen_s >= after_s
         return self.danced(size, time_s) if self.is_idle else visitor
 
+    def forget(self) -> None:
+        """Nobody looks any more: whoever looks again waits for visitors as at the beginning."""
+        self._seen_s = self._since_s = None
+        self.is_idle = False
+
     def danced(self, size: Size, time_s: float) -> Landmarks:
         """The dancer's pose, whoever is there: between two frames nobody has come or gone."""
         if self._dancer is None or size != self._size:

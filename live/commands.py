@@ -51,8 +51,17 @@ def render(args: argparse.Namespace) -> int:
     from live.stills import are_stills, render_stills
 
     if are_stills(open_bundle(args.bundle), args.source, args.out):
-        how = {"region": args.region, "backend": args.backend, "precision": args.precision}
-        written = render_stills(args.bundle, Path(args.source), args.out, **how)
+        written = render_stills(
+            args.bundle,
+            Path(args.source),
+            args.out,
+            region=args.region,
+            mirror=args.mirror,
+            knobs=dict(args.knob),
+            behind=args.behind,
+            backend=args.backend,
+            precision=args.precision,
+        )
         print(f"{args.out}: {len(written)} picture{'' if len(written) == 1 else 's'}")
         return 0
     from live.rendering import render as rendered

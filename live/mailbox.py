@@ -25,7 +25,7 @@ class Latest(Generic[T]):
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._post: Post[T] | None = None
-        self._taken = 0
+        self._count = self._taken = 0
         self.tell: Callable[[T], object] | None = None
         """Hears every value before any reader can, in the writer's thread; so it must be quick."""
 
@@ -34,19 +34,26 @@ class Latest(Generic[T]):
         if self.tell:
             self.tell(value)
         with self._condition:
-            self._post = Post(value, self.count + 1)
+            self._count += 1
+            self._post = Post(value, self._count)
+            self._condition.notify_all()
+
+    def clear(self) -> None:
+        """Take out what is in the slot: it is over. Numbers go on."""
+        with self._condition:
+            self._post = None
+            self._taken = self._count
             self._condition.notify_all()
 
     @property
     def newest(self) -> Post[T] | None:
-        """What is in the slot now, seen or not; None before the first `put`."""
+        """What is in the slot now, seen or not; None before the first `put` and after `clear`."""
         return self._post
 
     @property
     def count(self) -> int:
         """How many values were ever put."""
-        post = self._post
-        return post.number if post else 0
+        return self._count
 
     def after(self, number: int, timeout_s: float) -> Post[T] | None:
         """The newest value if it came after `number`, waiting up to `timeout_s` for one; None if none came.
@@ -54,11 +61,13 @@ class Latest(Generic[T]):
         The values that this reader missed are `post.number - number - 1`.
         """
         with self._condition:
-            if not self._condition.wait_for(lambda: self.count > number, timeout_s):
+            self._condition.wait_for(lambda: self._post is not None and self._post.number > number, timeout_s)
+            post = self._post
+            if post is None or post.number <= number:
                 return None
-            self._taken = self.count
+            self._taken = post.number
             self._condition.notify_all()
-            return self._post
+            return post
 
     def until_taken(self, timeout_s: float) -> None:
         """Return when some reader has taken the newest value, or after `timeout_s`.

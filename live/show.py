@@ -46,6 +46,7 @@ class Show:
     repertoire: Repertoire
     said: Callable[[], str]
     is_mirror: Callable[[], bool] = lambda: False
+    looks_for_people: Callable[[], bool] = lambda: True
     tracker_stage: Stage | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     window: Window | None = None
@@ -102,7 +103,8 @@ class Show:
         """What each part of the pipeline has made, upstream first; nothing is expected of who is asleep."""
         if not self.watchman.is_open:
             return [("source", self.frames.count)]
-        parts = [("source", self.frames.count), ("tracker", self.seen.count)]
+        parts = [("source", self.frames.count)]
+        parts += [("tracker", self.seen.count)] if self.looks_for_people() else []
         return [*parts, (f"engine of {act.name}", act.performed.count)] if act.is_awake else parts
 
     def renew(self, part: str) -> None:

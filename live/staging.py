@@ -168,11 +168,14 @@ def on_stage(
                 lambda: read().region != "whole" or any(act.wants_masks for act in acts),
             )
 
+        show.looks_for_people = lambda: read().region != "whole" or any(act.wants_people for act in acts)
         tracker = partial(PosedFromOutside, eyes, console.pose_in)
         attract = Attract(options.idle_motion)
         tracking = Stage(
             "tracker",
-            lambda: Tracking(tracker, frames, seen, gauges, read, attract, lambda: show.watchman.is_open),
+            lambda: Tracking(
+                tracker, frames, seen, gauges, read, attract, lambda: show.watchman.is_open and show.looks_for_people()
+            ),
             faults,
         )
         show.tracker_stage = tracking

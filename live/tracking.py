@@ -29,8 +29,8 @@ NO_FRAME.flags.writeable = False
 class Tracking:
     """Finds the person in the newest frame, unless the source already knows the pose.
 
-    While nobody is there for long, or no frame comes, the attract mode's dancer is who is found. It rests while the
-    house is not open.
+    While nobody is there for long, or no frame comes, the attract mode's dancer is who is found. It rests while it is
+    not wanted: the house is closed, or who is on stage looks at no people. Then it forgets whom it saw.
     """
 
     def __init__(
@@ -41,16 +41,18 @@ class Tracking:
         gauges: Gauges,
         read_controls: Callable[[], Controls] = Controls,
         attract: Attract | None = None,
-        is_open: Callable[[], bool] = lambda: True,
+        is_wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         self._opened, self._frames, self._out, self._gauges = opened, frames, out, gauges
-        self._read_controls, self._attract, self._is_open = read_controls, attract or Attract(), is_open
+        self._read_controls, self._attract, self._is_wanted = read_controls, attract or Attract(), is_wanted
         self._tracker: TracksPeople | None = None
         self._seen = 0
         self._last: Captured | None = None
 
     def step(self) -> bool:
-        if not self._is_open():
+        if not self._is_wanted():
+            self._out.clear()
+            self._attract.forget()
             time.sleep(PATIENCE_S)
             return False
         self._out.until_taken(UNHURRIED_S)

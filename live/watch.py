@@ -23,7 +23,8 @@ LEARNS = 0.05
 
 
 class Watch:
-    """Looks at counters that ought to rise. Only the first that stands still is told: it explains those after it.
+    """Looks at counters that ought to rise. Only the first that stands still is told: it explains those after it. What
+    is not among them rests, and is waited for anew when it is.
 
     Its time goes on by at most `longest_s` a look: while the machine does not serve the looking thread either, nobody
     can be blamed for silence.
@@ -41,13 +42,19 @@ class Watch:
         self._usual_s: dict[str, float] = {}
         self._renewals: dict[str, tuple[float, float]] = {}  # part -> when it is due, how long the wait after that
         self._seen: dict[str, tuple[int, float]] = {}
-        self._start_s = start_s
+        self._expected_s = start_s
+        """Since when a part that is not in `_seen` has been waited for."""
 
     def look(self, counts: Sequence[tuple[str, int]], now_s: float) -> None:
         """`counts` are (part, how many it made so far), in the order of the pipeline."""
         self._now_s += min(now_s - self._looked_s, self._longest_s)
         self._looked_s, now_s = now_s, self._now_s
+        rested = [part for part in self._seen if part not in dict(counts)]
+        for part in rested:
+            del self._seen[part]
+            self._faults.clear(f"{part} (silent)")
         silent = [part for part, count in counts if self._is_silent(part, count, now_s)]
+        self._expected_s = now_s
         for part, _ in counts:
             if silent and part == silent[0]:
                 self._faults.report(f"{part} (silent)", Unavailable("nothing comes from it any more"))
@@ -67,7 +74,7 @@ class Watch:
         self._renewals[part] = (due_s, wait_s)
 
     def _is_silent(self, part: str, count: int, now_s: float) -> bool:
-        last, since_s = self._seen.get(part, (0, self._start_s))
+        last, since_s = self._seen.get(part, (0, self._expected_s))
         if count != last:
             self._seen[part] = (count, now_s)
             if last and count > last:

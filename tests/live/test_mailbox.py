@@ -29,6 +29,18 @@ def test_two_readers_do_not_steal_from_each_other() -> None:
     assert [box.after(0, 0), box.after(0, 0)] == [box.newest, box.newest]
 
 
+def test_what_was_taken_out_reaches_nobody_and_the_next_value_goes_on_with_its_number() -> None:
+    box: Latest[str] = Latest()
+    box.put("over")
+    box.clear()
+    assert box.newest is None
+    assert box.after(0, 0) is None
+    box.put("new")
+    post = box.after(1, 0)
+    assert post is not None
+    assert (post.value, post.number, box.count) == ("new", 2, 2)
+
+
 def test_what_a_reader_missed_can_be_counted() -> None:
     box: Latest[int] = Latest()
     for value in range(5):

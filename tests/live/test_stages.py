@@ -150,6 +150,19 @@ def test_nobody_is_blamed_while_the_machine_serves_nobody() -> None:
     assert list(faults.now) == ["engine (silent)"]
 
 
+def test_nothing_is_expected_of_a_part_that_rests_and_patience_begins_anew_after_it() -> None:
+    faults, renewed = Faults(), []
+    watch = Watch(faults, 0.0, renewed.append)
+    for tenth in range(3000):  # a tracker that nobody needed before, then one that rests for a minute
+        works = [("tracker", tenth - 2000)] if 2000 <= tenth < 2300 else [("tracker", 300)] if tenth >= 2900 else []
+        watch.look([("source", tenth), *works], tenth / 10)
+        assert faults.now == {} or tenth >= 2930
+    assert list(faults.now) == ["tracker (silent)"]
+    assert renewed == ["tracker"]
+    watch.look([("source", 3000)], 300.0)
+    assert faults.now == {}
+
+
 def test_what_is_a_plain_sentence_is_logged_without_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
     Faults().report("repertoire", BadInput("no performer is called 'x'"))
     assert caplog.text.count("no performer") == 1

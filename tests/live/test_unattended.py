@@ -215,7 +215,7 @@ def test_nobody_is_looked_for_while_the_house_is_closed() -> None:
     frames: Latest[Captured] = Latest()
     out: Latest[Seen] = Latest()
     opens = [False]
-    tracking = Tracking(FakeTracker, frames, out, Gauges(), is_open=lambda: opens[0])
+    tracking = Tracking(FakeTracker, frames, out, Gauges(), is_wanted=lambda: opens[0])
     frames.put(Captured(np.zeros((48, 64, 3), np.uint8), time.perf_counter()))
     assert not tracking.step()
     assert out.count == 0
