@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import live.commands
 import live.upkeep
 import training.commands
-from engines.arguments import command, width
+from engines.arguments import at_least_one, command, positive, width
 from engines.errors import BadInput, UnderstudyError
 
 if TYPE_CHECKING:
@@ -202,15 +202,15 @@ def _learning_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--out", type=Path, metavar="BUNDLE", help="default: among your own bundles, by the clip's name")
     one.add_argument("--instant", action="store_true", help="key figures only, in seconds, no training")
     one.add_argument("--live", action="store_true", help="perform at once, and better as it learns")
-    one.add_argument("--minutes", type=float, default=25.0, help="of training (25); called again, it goes on")
-    one.add_argument("--size", type=int, help="pixels of the performer (the config's; 512 with --instant)")
+    one.add_argument("--minutes", type=positive, default=25.0, help="of training (25); called again, it goes on")
+    one.add_argument("--size", type=at_least_one, help="pixels of the performer (the config's; 512 with --instant)")
     one.add_argument("--config", type=Path, help="of the training (refine.toml; dance.toml where the camera moves)")
     one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a config value")
     one.add_argument("--width", type=width, metavar="N|auto", help="of the generator; auto: what this machine performs")
     one.add_argument("--no-stage", action="store_true", help="only learn; do not perform afterwards")
     one.add_argument("--source", help="who is followed on stage: a camera, a video file, a motion, or dancer")
     one.add_argument("--headless", action="store_true", default=None, help="no window")
-    one.add_argument("--seconds", type=float, help="end the show after this long; with --camera: of moves (30)")
+    one.add_argument("--seconds", type=positive, help="end the show after this long; with --camera: of moves (30)")
     one.add_argument("--record", type=Path, metavar="FILE.mp4", help="write what is shown")
 
 
@@ -221,39 +221,39 @@ def _measuring_commands(commands: "argparse._SubParsersAction") -> None:
     one = command(benches, "instant", bench_instant, "how soon a clip performs without training, and how well")
     one.add_argument("clip", type=Path)
     one.add_argument("--pairs", type=Path, metavar="DIR", help="the clip's pairs, if they were built before")
-    one.add_argument("--limit", type=int, help="measure only about so many held-out frames")
+    one.add_argument("--limit", type=at_least_one, help="measure only about so many held-out frames")
     one.add_argument("--json", type=Path)
 
     one = command(benches, "soak", bench_soak, "does memory grow, do threads leak, does latency stay flat")
     one.add_argument("--bundle", type=Path)
-    one.add_argument("--minutes", type=float, default=20)
+    one.add_argument("--minutes", type=positive, default=20)
     one.add_argument("--json", type=Path)
     one = command(
         benches, "latency", bench_latency, "glass to glass: a coded flash, shown and seen again by the camera"
     )
     one.add_argument("--bundle", type=Path)
     one.add_argument("--source", default="synthetic", help="a camera that looks at the screen, or synthetic")
-    one.add_argument("--seconds", type=float, default=20)
+    one.add_argument("--seconds", type=positive, default=20)
     one.add_argument("--json", type=Path)
     one = command(benches, "live", bench_live, "rates and latency of the whole show")
     one.add_argument("--bundle", type=Path)
-    one.add_argument("--seconds", type=float, default=20)
+    one.add_argument("--seconds", type=positive, default=20)
     one.add_argument("--no-baseline", action="store_true")
     one.add_argument("--source", default="dancer", help="a camera, or a film in its place; looped")
     one.add_argument("--record", type=Path, metavar="FILE.mp4", help="also what recording costs, measured in turns")
-    one.add_argument("--threads", type=int, help="of the engine (default: all cores but one)")
-    one.add_argument("--opencv-threads", type=int, default=1)
+    one.add_argument("--threads", type=at_least_one, help="of the engine (default: all cores but one)")
+    one.add_argument("--opencv-threads", type=at_least_one, default=1)
     one.add_argument("--json", type=Path)
     one = command(benches, "osc", bench_osc, "10,000 messages a second beside the display loop")
-    one.add_argument("--seconds", type=float, default=60)
-    one.add_argument("--rate", type=int, default=10_000, help="messages a second")
+    one.add_argument("--seconds", type=positive, default=60)
+    one.add_argument("--rate", type=at_least_one, default=10_000, help="messages a second")
     one.add_argument("--bundle", type=Path)
     one.add_argument("--json", type=Path)
     one = command(benches, "engines", bench_engines, "every backend and precision, against torch eager in one run")
-    one.add_argument("--sizes", type=int, nargs="+", default=[256, 512])
+    one.add_argument("--sizes", type=at_least_one, nargs="+", default=[256, 512])
     one.add_argument("--generators", nargs="+", default=["light", "unet"], help="light, unet, resnet, FILE.toml")
-    one.add_argument("--runs", type=int, default=60, help="calls a row")
-    one.add_argument("--threads", type=int, help="of the CPU (default: all)")
+    one.add_argument("--runs", type=at_least_one, default=60, help="calls a row")
+    one.add_argument("--threads", type=at_least_one, help="of the CPU (default: all)")
     one.add_argument("--json", type=Path)
     one.add_argument("--page-of", type=Path, metavar="JSON", help="measure nothing: write the page of an earlier run")
     one.add_argument("--page", type=Path, default=Path("docs/performance.md"), metavar="PAGE.md")
@@ -261,7 +261,7 @@ def _measuring_commands(commands: "argparse._SubParsersAction") -> None:
     one = command(benches, "train", bench_train, "images a second of training, beside a plain loop's")
     one.add_argument("config", type=Path, nargs="?", default=Path("configs/training/dance.toml"))
     one.add_argument("--pairs", type=Path, help="default: the built-in dancer")
-    one.add_argument("--seconds", type=float, default=30, help="for each of the two loops")
+    one.add_argument("--seconds", type=positive, default=30, help="for each of the two loops")
     one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a config value")
     one.add_argument("--trace", type=Path, metavar="FILE.txt", help="write the profiler's table")
     one.add_argument("--json", type=Path)

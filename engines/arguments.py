@@ -53,6 +53,13 @@ def positive(text: str) -> float:
     return number
 
 
+def at_least_one(text: str) -> int:
+    """A whole number above 0."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is out of range: write a whole number above 0, for example 8")
+    return int(text)
+
+
 def frames(text: str) -> tuple[int, int | None]:
     """FROM:TO as (first, the one after the last); without TO to the end."""
     first, colon, last = text.partition(":")

@@ -27,6 +27,7 @@ LARGEST: Size = (1080, 1920)
 FADE_S = 1.0
 COMPARED_S = 10.0
 """So much before its end a comparison begins, if nobody says where."""
+LONGEST_FADE_S = 60
 TRIMMED = 0.04
 """So much of a picture is cut off rather than shown in bars."""
 
@@ -241,6 +242,8 @@ def _check(source: Path, out: Path, wish: Wish) -> None:
         raise BadInput(f"--seconds {wish.seconds:g} cannot be: choose more than 0 and at most a day")
     if wish.from_s is not None and wish.from_s < 0:
         raise BadInput(f"--from {wish.from_s:g} is before the film; choose 0 or more seconds")
+    if not 0 <= wish.fade_s <= LONGEST_FADE_S:
+        raise BadInput(f"--fade {wish.fade_s:g} cannot be: choose 0 to {LONGEST_FADE_S} seconds")
     if wish.size is not None and (wish.size[0] > LARGEST[0] or wish.size[1] > LARGEST[1]):
         raise BadInput(f"a film of {wish.size[1]}x{wish.size[0]} is too large: at most {LARGEST[1]}x{LARGEST[0]}")
     if wish.one_step and (wish.compare or wish.loop):

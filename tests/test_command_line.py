@@ -73,3 +73,29 @@ def test_where_a_motion_goes_is_asked_before_the_tracking(capsys: pytest.Capture
     absent = tmp_path / "absent.mp4"  # would be the complaint if tracking had begun
     assert understudy.main(["motion", "extract", str(absent), "--out", str(tmp_path / "file" / "m.npz")]) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "learn clip.mp4 --size 0",
+        "learn clip.mp4 --minutes nan",
+        "train c.toml --pairs P --out R --minutes -1",
+        "train c.toml --pairs P --out R --steps 0",
+        "train c.toml --pairs P --out R --devices 0",
+        "compare c.toml --pairs P --out R --minutes 0",
+        "pack R --out F --limit-mb 0",
+        "costume render F --count 0",
+        "bench osc --rate 0",
+        "bench live --seconds -3",
+        "bench engines --runs 0",
+        "bench engines --sizes 256 -1",
+    ],
+)
+def test_a_number_that_means_nothing_is_refused_before_anything_begins(
+    line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        understudy.main(line.split())
+    assert stopped.value.code == 2
+    assert "write a " in capsys.readouterr().err

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engines.arguments import command, knob, size, width
+from engines.arguments import at_least_one, command, knob, positive, size, width
 from engines.errors import BadInput
 from training.costumes import commands as costumes
 from training.singan import commands as singan
@@ -231,15 +231,17 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--out", type=Path, metavar="RUN")
     one.add_argument("--image", type=Path, metavar="PICTURE", help="for method singan: the one picture to learn")
     one.add_argument("--dry-run", action="store_true", help="only print config, networks, memory and time")
-    one.add_argument("--devices", type=int, default=1, help="train together on this many GPUs (or CPU processes)")
-    one.add_argument("--nodes", type=int, default=1, help="... on each of this many machines")
+    one.add_argument(
+        "--devices", type=at_least_one, default=1, help="train on this many GPUs (or CPU processes) together"
+    )
+    one.add_argument("--nodes", type=at_least_one, default=1, help="... on each of this many machines")
     one.add_argument("--node", type=int, default=0, help="number of this machine, from 0")
     one.add_argument("--meet", default="", metavar="HOST:PORT", help="where machine 0 is reached")
     one.add_argument("--width", type=width, metavar="N|auto", help="of the generator; auto: what this machine performs")
     one.add_argument("--resume", action="store_true", help="go on exactly where RUN stopped")
     one.add_argument("--from", type=Path, dest="start", metavar="BUNDLE", help="begin with the weights of a performer")
-    one.add_argument("--minutes", type=float)
-    one.add_argument("--steps", type=int)
+    one.add_argument("--minutes", type=positive)
+    one.add_argument("--steps", type=at_least_one)
     one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a config value")
 
     one = command(commands, "export", export, "write a bundle from a run, and prove it")
@@ -263,7 +265,7 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("run_folder", type=Path, metavar="RUN")
     one.add_argument("--out", type=Path, required=True, metavar="FILE")
     one.add_argument("--size", type=int, help="pixels of the packed frames (default: the run's)")
-    one.add_argument("--limit-mb", type=float, default=60)
+    one.add_argument("--limit-mb", type=positive, default=60)
     one = command(commands, "unpack", unpack, "make pairs and run from a packed file")
     one.add_argument("file", type=Path)
     one.add_argument("--out", type=Path, required=True, metavar="DIR")
@@ -282,7 +284,7 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("configs", nargs="+", metavar="FILE.toml[+KEY=VALUE...]", help="'atlas': nothing trained at all")
     one.add_argument("--pairs", type=Path, required=True)
     budget = one.add_mutually_exclusive_group()
-    budget.add_argument("--minutes", type=float, default=8)
+    budget.add_argument("--minutes", type=positive, default=8)
     budget.add_argument("--own-steps", action="store_true", help="each its own schedule.steps, not minutes of a clock")
     one.add_argument("--out", type=Path, required=True)
 

@@ -167,6 +167,7 @@ def test_a_sound_that_begins_again_does_not_click() -> None:
         (("--seconds", "0"), "more than 0"),
         (("--seconds", "1", "--from", "99"), "is over after"),
         (("--seconds", "1", "--from", "-1"), "before the film"),
+        (("--seconds", "1", "--fade", "-1"), "choose 0 to 60 seconds"),
         (("--seconds", "1", "--from", "0"), "only 1 frames before"),
         (("--compare", "--from", "2.9"), "nothing of the film is left"),
         (("--one-step", "--loop"), "neither loops nor compares"),

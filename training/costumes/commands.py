@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from engines.arguments import command
+from engines.arguments import at_least_one, command, positive
 from engines.errors import BadInput
 
 
@@ -73,8 +73,8 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--config", type=Path, default=Path("configs/training/firebird.toml"))
     one.add_argument("--resume", action="store_true", help="go on exactly where RUN stopped")
     one.add_argument("--from", type=Path, dest="start", metavar="BUNDLE", help="begin with the weights of a performer")
-    one.add_argument("--minutes", type=float)
-    one.add_argument("--steps", type=int)
+    one.add_argument("--minutes", type=positive)
+    one.add_argument("--steps", type=at_least_one)
     one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a config value")
     _add_rendering(one)
 
@@ -82,14 +82,14 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("bundle", type=Path)
     one.add_argument("costume", type=Path)
     one.add_argument("--motion", type=Path, action="append", default=[], metavar="FILE", help=".bvh, .npz or a video")
-    one.add_argument("--count", type=int, default=100, help="frames of each set")
+    one.add_argument("--count", type=at_least_one, default=100, help="frames of each set")
     one.add_argument("--precision", default="auto", help="auto, f32, bf16, f16, int8")
     one.add_argument("--pictures", type=Path, metavar="PNG", help="the worst frames: looked at, shown, rendered")
     one.add_argument("--json", type=Path)
 
 
 def _add_rendering(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--count", type=int, default=4000)
-    one.add_argument("--size", type=int, default=512)
+    one.add_argument("--count", type=at_least_one, default=4000)
+    one.add_argument("--size", type=at_least_one, default=512)
     one.add_argument("--seed", type=int, default=0)
-    one.add_argument("--workers", type=int, default=2)
+    one.add_argument("--workers", type=at_least_one, default=2)

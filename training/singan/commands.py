@@ -141,7 +141,7 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--seed", type=int, default=0)
     one = mode("upscale", singan_upscale, "enlarge with the fine structure that was learned", "OUT.png")
     one.add_argument("--picture", type=Path, help="default: the learned picture")
-    one.add_argument("--factor", type=float, default=2.0)
+    one.add_argument("--factor", type=positive, default=2.0)
     one = command(modes, "measure", singan_measure, "reconstruction, diversity and patch statistics of a run")
     one.add_argument("run_folder", type=Path, metavar="RUN")
     one.add_argument("--samples", type=count, default=50)
