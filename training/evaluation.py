@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from engines.backends import open_engine
 from engines.bundle import Bundle, open_bundle
-from engines.errors import PairsError
+from engines.bundle.manifest import FROM_LANDMARKS
+from engines.errors import BadInput, PairsError
 from engines.images import Frame, resized
 from engines.measuring import measured_header, write_json
 from engines.performer import Performer
@@ -61,10 +62,15 @@ def evaluate(
     poses lie farthest from any learned one, `jitter_gain` how many levels the figure changes for each thousandth of the
     picture's side that the landmarks tremble. `limit` measures only so many frames, in runs spread over the split.
     `html` gets a page with the best, the median and the worst frames. `found` finds a pose in a 512 x 512 picture
-    (default: the pose model in image mode). Raises PairsError, BundleError, EngineError, Unavailable.
+    (default: the pose model in image mode). Raises PairsError, BundleError, EngineError, Unavailable, and BadInput for
+    a bundle that follows no pose.
     """
     header = measured_header()
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
+    if opened.manifest.conditioning not in FROM_LANDMARKS:
+        raise BadInput(
+            f"{opened.label}: looks at its {opened.manifest.conditioning}, not at a pose; measure it on its own pairs"
+        )
     pair_set = pairs if isinstance(pairs, PairSet) else open_pairs(pairs)
     indices = chosen_frames(pair_set, split, limit)
     with ExitStack() as stack:

@@ -12,7 +12,7 @@ import pytest
 
 from engines.backends import open_engine
 from engines.bundle import Bundle
-from engines.errors import PairsError
+from engines.errors import BadInput, PairsError
 from engines.images import Frame, resized
 from engines.performer import Performer
 from engines.pose.landmarks import Landmarks
@@ -173,6 +173,11 @@ def test_a_bundle_is_measured_and_told_of(pairs: PairSet, tmp_path: Path, capsys
     assert page.count("<figure>") == 3 * 4
     assert page.count("data:image/jpeg") == 3 * 4 * 3
     assert 'src="http' not in page
+
+
+def test_a_bundle_that_follows_no_pose_is_refused(pairs: PairSet) -> None:
+    with pytest.raises(BadInput, match="looks at its gray, not at a pose"):
+        _evaluated(fakes_engines.color_bundle(SIDE), pairs)
 
 
 def test_a_picture_is_cut_out_of_the_canvas_where_the_square_lies(pairs: PairSet) -> None:
