@@ -10,7 +10,9 @@ from engines.images import Frame
 from engines.pose.landmarks import Landmarks
 from engines.pose.skeleton import DEFAULT_STYLE
 from engines.pose.stance import STANDING
-from training.pairs.store import PairSet, PairsHeader, PairsWriter, Row, Shot, Split
+from training.pairs.header import PairsHeader, Row, Shot, Split
+from training.pairs.store import PairSet
+from training.pairs.writing import PairsWriter
 
 LIMBS = (
     (11, 12),

@@ -31,7 +31,9 @@ from training.loop import prefetched
 from training.losses import FORMS, cut_out, feature_distance
 from training.methods import method
 from training.networks import discriminator, generator
-from training.pairs.store import PairSet, PairsHeader, PairsWriter, Row, Shot, open_pairs
+from training.pairs.header import PairsHeader, Row, Shot
+from training.pairs.store import PairSet, open_pairs
+from training.pairs.writing import PairsWriter
 
 ROUNDS = 3
 PROFILED_STEPS = 6

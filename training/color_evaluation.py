@@ -22,7 +22,8 @@ from engines.measuring import measured_header, table, write_json
 from engines.progress import Progress, bar
 from engines.steadying import SteadyColor
 from training.color_metrics import averaged, evenly, figures
-from training.pairs.store import PairSet, Split, open_pairs
+from training.pairs.header import Split
+from training.pairs.store import PairSet, open_pairs
 
 STEADY = 0.9
 MEANS = 32

@@ -33,7 +33,8 @@ from training.augmentation import (
 from training.config import TrainingConfig
 from training.cuts import check_cut, corner, crop_side, learned_side, square, square_of
 from training.examples import spread
-from training.pairs.store import PairSet, Shot
+from training.pairs.header import Shot
+from training.pairs.store import PairSet
 from training.posing import PosedFigures
 from training.regions import far_from, loss_weights
 from training.rollouts import Led

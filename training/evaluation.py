@@ -22,7 +22,8 @@ from training import metrics
 from training.augmentation import trembling
 from training.contenders import Contender, Generated, Shown, baselines
 from training.evaluation_report import Seen, print_figures, write_page
-from training.pairs.store import PairSet, Split, open_pairs
+from training.pairs.header import Split
+from training.pairs.store import PairSet, open_pairs
 from training.tallies import Moment, Tally, as_jpeg, mean, moment_of, summary
 
 DETECTION_SIZE = (512, 512)

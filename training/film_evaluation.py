@@ -17,7 +17,8 @@ from engines.measuring import measured_header, table, write_json
 from engines.progress import bar
 from training import metrics
 from training.film_examples import shots_of
-from training.pairs.store import PairSet, Split, open_pairs
+from training.pairs.header import Split
+from training.pairs.store import PairSet, open_pairs
 
 LIVES_FOR = 600
 MEASURED = 48

@@ -21,7 +21,8 @@ from training.datasets import Examples
 from training.devices import picture_tensor
 from training.networks.light import FACTOR
 from training.networks.refiner import CHANNELS_IN, REACH, Refiner
-from training.pairs.store import PairSet, Shot
+from training.pairs.header import Shot
+from training.pairs.store import PairSet
 from training.ports import Inputs, Outputs, PortedRefiner, Recurrent, longhand, ported
 from training.tallies import are_neighbors
 

@@ -29,7 +29,9 @@ from engines.images import Frame, resized
 from training.checkpoints import SAID, TENSORS, latest_checkpoint
 from training.datasets import laid_over, premultiplied, resized_alpha, unpremultiplied
 from training.film import read_film, write_film
-from training.pairs.store import PairSet, PairsHeader, PairsWriter, Row, Shot, open_pairs
+from training.pairs.header import PairsHeader, Row, Shot
+from training.pairs.store import PairSet, open_pairs
+from training.pairs.writing import PairsWriter
 from training.quantization import psnr_db
 from training.runs import run_config, run_facts
 

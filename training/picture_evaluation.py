@@ -18,7 +18,8 @@ from engines.scene import Scene
 from engines.take.clip import open_clip
 from training import metrics
 from training.labels import accuracy, palette
-from training.pairs.store import PairSet, Split, open_pairs
+from training.pairs.header import Split
+from training.pairs.store import PairSet, open_pairs
 from training.picture_baselines import baselines, input_of
 from training.set_distance import distances
 from training.unpaired.measuring import LEAST, styled

@@ -17,7 +17,8 @@ from engines.atlas.keys import spread
 from engines.atlas.posing import Poser
 from engines.images import Frame
 from engines.pose.landmarks import Joint, Landmarks, torso_length
-from training.pairs.store import PairSet, Shot
+from training.pairs.header import Shot
+from training.pairs.store import PairSet
 
 KEYS = 48
 SWING = 0.3  # radians, sigma: how far an arm and its forearm are turned beyond what was filmed

@@ -19,7 +19,7 @@ from training.costumes.costume import Costume, load_costume
 from training.costumes.making import pose_of
 from training.costumes.measuring import followed, held_out, measure, measured, spread
 from training.costumes.rendering import rendered
-from training.pairs.store import Row
+from training.pairs.header import Row
 
 ROOT = Path(__file__).parents[2]
 SIZE = 96

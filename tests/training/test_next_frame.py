@@ -25,7 +25,9 @@ from training.film_examples import FilmExamples
 from training.loop import train
 from training.methods.next_frame import NextFrame, score_of
 from training.networks.flowing import FACTOR, Flowing, moved_by, without_grid
-from training.pairs.store import PairSet, PairsHeader, PairsWriter, Row, Shot
+from training.pairs.header import PairsHeader, Row, Shot
+from training.pairs.store import PairSet
+from training.pairs.writing import PairsWriter
 from training.runs import noted
 from understudy import main
 

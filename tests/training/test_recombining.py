@@ -10,7 +10,9 @@ from engines.pose.landmarks import Joint, torso_length
 from tests.fakes_atlas import SIZE, colored, dancing, room
 from training.config import load_config
 from training.datasets import Examples
-from training.pairs.store import PairSet, PairsHeader, PairsWriter, Row, Shot
+from training.pairs.header import PairsHeader, Row, Shot
+from training.pairs.store import PairSet
+from training.pairs.writing import PairsWriter
 from training.recombining import recombined_figures, recombined_poses
 
 CONFIG = Path(__file__).parents[2] / "configs" / "training" / "dance.toml"

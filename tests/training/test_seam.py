@@ -11,7 +11,9 @@ from tests.training.test_loop import _config
 from training.config import TrainingConfig
 from training.examples import LEARNS_FROM, open_examples, spread
 from training.health import PATIENCE, Health
-from training.pairs.store import PairsHeader, PairsWriter, Row, open_pairs
+from training.pairs.header import PairsHeader, Row
+from training.pairs.store import open_pairs
+from training.pairs.writing import PairsWriter
 from training.records import figures_of
 from training.standing import Measured
 

@@ -19,7 +19,9 @@ from training.costumes.costume import Costume, load_costume
 from training.costumes.motions import random_landmarks, standing_everywhere
 from training.costumes.rendering import rendered
 from training.costumes.stage import Stage, plate_of
-from training.pairs.store import PairSet, PairsHeader, PairsWriter, Row, Shot, Split, write_pictures
+from training.pairs.header import PairsHeader, Row, Shot, Split
+from training.pairs.store import PairSet
+from training.pairs.writing import PairsWriter, write_pictures
 
 FPS = 25.0  # rendered pairs are single poses; a rate only so that their times are told apart
 HELD_OUT = 0.08  # of the pairs, poses of another seed: half validation, half test

@@ -7,7 +7,8 @@ import numpy as np
 
 from engines.errors import PairsError
 from engines.pose.skeleton import DEFAULT_STYLE, drawn_skeleton
-from training.pairs.store import PairSet, Split
+from training.pairs.header import Split
+from training.pairs.store import PairSet
 
 FOLDERS: dict[Split, str] = {"train": "train", "validation": "val", "test": "test"}
 

@@ -12,8 +12,10 @@ from engines.images import Frame, resized
 from engines.pictures import picture_files, read_picture
 from engines.progress import Progress, silent
 from engines.take.clip import kept_at, open_clip
+from training.pairs.header import PairsHeader, Row, Shot, Split
 from training.pairs.splits import read_splits
-from training.pairs.store import PairSet, PairsHeader, PairsWriter, Row, Shot, Split
+from training.pairs.store import PairSet
+from training.pairs.writing import PairsWriter
 
 InputHalf = Literal["left", "right"]
 LEAST_SIDE_PX = 32

@@ -39,11 +39,13 @@ from engines.take.take import (
 from engines.take.tracking import PoseTracker, Track, joined, tracked
 from training.pairs.aligned import write_aligned
 from training.pairs.claims import WORK, claim, finished
+from training.pairs.header import PairsHeader, Row, Shot
 from training.pairs.holding import held_landmarks
 from training.pairs.report import shown_progress, summary, write_report
 from training.pairs.splits import Splits, novelty, read_splits
-from training.pairs.store import PairSet, PairsHeader, PairsWriter, Row, Shot, write_pictures
+from training.pairs.store import PairSet
 from training.pairs.workers import Progress, Tick, Workers
+from training.pairs.writing import PairsWriter, write_pictures
 
 MOST_FPS = 30.0
 CHUNK_S, WARM_UP_S = 5.0, 0.5

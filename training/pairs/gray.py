@@ -21,10 +21,12 @@ from engines.images import Frame, resized
 from engines.pictures import picture_files, read_picture
 from engines.take.clip import VideoClip, kept_at, open_clip
 from training.pairs.claims import WORK, claim, finished
+from training.pairs.header import PairsHeader, Row, Split
 from training.pairs.report import shown_progress, summary
 from training.pairs.splits import read_splits
-from training.pairs.store import PairSet, PairsHeader, PairsWriter, Row, Split
+from training.pairs.store import PairSet
 from training.pairs.workers import Progress
+from training.pairs.writing import PairsWriter
 
 SPLIT_FOLDERS: dict[str, Split] = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
 LEAST_CHROMA = 1.5

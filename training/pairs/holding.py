@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engines.errors import PairsError
 from engines.pose.tremble import Gray, shifts, without_tremble
-from training.pairs.store import Row
+from training.pairs.header import Row
 from training.pairs.workers import Tick, Workers
 
 NEIGHBORS = 1.5  # frames that two pairs lie apart at most to follow each other

@@ -19,8 +19,10 @@ from engines.measuring import table
 from engines.progress import Progress, silent
 from engines.take.clip import VideoClip, open_clip
 from training.pairs.building import SIZES
+from training.pairs.header import PairsHeader, Row, Shot
 from training.pairs.splits import read_splits
-from training.pairs.store import PairSet, PairsHeader, PairsWriter, Row, Shot, open_pairs
+from training.pairs.store import PairSet, open_pairs
+from training.pairs.writing import PairsWriter
 
 FEW = 40
 """With fewer pairs than this to learn from there is hardly a film to go on with."""

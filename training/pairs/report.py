@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from engines.images import Frame, resized
 from engines.pose.skeleton import DEFAULT_STYLE, drawn_skeleton
 from engines.progress import bar
+from training.pairs.header import SPLITS, PairsHeader
 from training.pairs.splits import body_normalized
-from training.pairs.store import SPLITS, PairSet, PairsHeader, write_text
+from training.pairs.store import PairSet
 from training.pairs.workers import Progress
+from training.pairs.writing import write_text
 
 THUMB, SHEET = 224, 24
 COLORS = {"train": "#4f7cff", "validation": "#7ad0c0", "gap": "#999", "test": "#ff7a45"}

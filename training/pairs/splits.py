@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from engines.errors import BadInput
 from engines.images import Size
 from engines.pose.landmarks import Joint, in_heights, middle, torso_length
-from training.pairs.store import Split
+from training.pairs.header import Split
 
 VALIDATION = 0.1  # of what is learned from: its last part
 

@@ -13,100 +13,22 @@ Skeletons are not stored: they are drawn from the landmarks when a pair is read,
 """
 
 import json
-import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from engines.errors import PairsError
-from engines.images import Frame, Size
-from engines.pose.landmarks import COUNT, Landmarks
-from engines.pose.proportions import Proportions
-from engines.pose.skeleton import SkeletonStyle
+from engines.images import Frame
+from engines.pose.landmarks import COUNT
+from training.pairs.header import FORMAT, SPLITS, UNFINISHED, PairsHeader, Row, Shot, Split
 
-FORMAT = 1
-Split = Literal["train", "validation", "gap", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "gap", "test")
-Kind = Literal["skeleton", "gray", "aligned", "next", "unpaired"]
-Crop = tuple[float, float, float]
-
-
-_FOLDERS = {"skeleton": ["frames", "masks", "plates"], "aligned": ["frames", "conditioning"]}
 _NO_LANDMARKS = np.empty((0, COUNT, 4), np.float32)
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Shot(_Frozen):
-    """A stretch of a video without a cut. `crop`: (x, y, side) of the square in source pixels; it may leave the frame.
-
-    A static shot has a plate, in which the square lies with its top left corner at `plate_at` (y, x); `never_seen` is
-    the share of it that had to be invented. Where a sway was taken out (`sway`, in pixels), `frame_size` and `crop`
-    are those of the steadied room. `why_moving` says what spoke against a static camera.
-    """
-
-    id: str
-    source: str
-    static: bool = False
-    frame_size: Size
-    crop: Crop
-    plate: str | None = None
-    plate_at: tuple[int, int] = (0, 0)
-    never_seen: float = 0.0
-    sway: float = 0.0
-    why_moving: str = ""
-
-
-class PairsHeader(_Frozen):
-    """What a folder of pairs is. `size` is (S, S), or the (H, W) of the largest frame of other kinds than `skeleton`.
-
-    `kind` says what is paired with a frame: its skeleton; itself in gray; another picture (`aligned`, which stage
-    conditioning it stands for is `conditioning`; where it is `drawn`, it is made of the frames when they are read); the
-    frame `stride` later (`next`); nothing (`unpaired`: a row's `shot` names its side). `drops` counts the frames left
-    out, by reason.
-
-    `proportions` are the dancer's in the square of the main shot; `skeleton` is the style to draw with, None for the
-    default; `warnings` are sentences for whoever trains on this.
-    """
-
-    format: int = FORMAT
-    kind: Kind = "skeleton"
-    conditioning: str = ""
-    stride: int = 1
-    drawn: bool = False
-    size: Size
-    fps: float
-    shots: tuple[Shot, ...] = ()
-    proportions: Proportions | None = None
-    skeleton: SkeletonStyle | None = None
-    drops: dict[str, int] = {}
-    true_alpha: bool = False
-    splits: str = ""
-    warnings: tuple[str, ...] = ()
-    made_by: dict[str, str] = {}
-
-
-class Row(_Frozen):
-    """One pair of the index. `novelty`: distance to the nearest training pose in torso lengths, for test frames."""
-
-    id: str
-    source: str
-    frame: int
-    time_s: float
-    shot: str
-    split: Split
-    novelty: float | None = None
-    crop: Crop | None = None
 
 
 @dataclass(frozen=True)
@@ -220,130 +142,7 @@ def _header(folder: Path) -> PairsHeader:
 
 
 def _begun(folder: Path) -> bool:
-    return (folder / PairsWriter.PART).exists() or (folder / "frames").exists()
-
-
-class PairsWriter:
-    """Writes a folder of pairs. Opened again after it was stopped, it knows what is already there (`done`).
-
-    Every picture is renamed into place, and a pair is noted only after its pictures are; `finish` writes the header
-    last. One process writes the notes; pictures may come from several (`write_pictures`).
-    """
-
-    PART = "index.part.jsonl"
-
-    def __init__(self, folder: Path | str, header: PairsHeader) -> None:
-        self.folder, self.header = Path(folder), header
-        names = ["frames"] if header.drawn else _FOLDERS.get(header.kind, ["frames"])
-        names = names + (["figures"] if header.true_alpha else [])
-        try:
-            for name in names:
-                (self.folder / name).mkdir(parents=True, exist_ok=True)
-            self._notes = self._reopened()
-            self._part = (self.folder / self.PART).open("a")
-        except OSError as error:
-            raise PairsError(
-                f"{self.folder}: pairs cannot be written there ({error.strerror}); choose another."
-            ) from error
-
-    @property
-    def done(self) -> frozenset[str]:
-        """Ids of the pairs that are completely written."""
-        return frozenset(self._notes)
-
-    def add(
-        self,
-        row: Row,
-        landmarks: Landmarks | None = None,
-        frame: Frame | None = None,
-        mask: NDArray[np.uint8] | None = None,
-        figure: Frame | None = None,
-        conditioning: Frame | None = None,
-    ) -> None:
-        """Keeps one pair; a pair of this id that is already done is left as it is. Without pictures, they are there."""
-        if row.id in self._notes:
-            return
-        write_pictures(self.folder, row.id, frame, mask, figure, conditioning)
-        note: dict[str, Any] = {"row": row.model_dump()}
-        if landmarks is not None:
-            note["landmarks"] = np.asarray(landmarks, np.float64).tolist()
-        self._part.write(json.dumps(note) + "\n")
-        self._part.flush()
-        self._notes[row.id] = note
-
-    def add_plate(self, name: str, plate: Frame) -> str:
-        """Writes a plate and returns its path inside the folder, for `Shot.plate`."""
-        _write_png(self.folder / "plates" / f"{name}.png", plate)
-        return f"plates/{name}.png"
-
-    def finish(self, header: PairsHeader | None = None, novelty: Mapping[str, float] | None = None) -> PairSet:
-        """Writes index, landmarks and header, and opens the result. `header` replaces the one given at the start."""
-        notes = [self._notes[id] for id in sorted(self._notes)]
-        if not notes:
-            raise PairsError(f"{self.folder}: no pair was written, so there is nothing to finish.")
-        rows = [Row.model_validate(note["row"]) for note in notes]
-        rows = [row.model_copy(update={"novelty": (novelty or {}).get(row.id, row.novelty)}) for row in rows]
-        self._part.close()
-        if self.header.kind == "skeleton":
-            temporary = self.folder / "landmarks.part.npy"
-            np.save(temporary, np.array([note["landmarks"] for note in notes], np.float32).reshape(-1, COUNT, 4))
-            os.replace(temporary, self.folder / "landmarks.npy")
-        write_text(self.folder / "index.jsonl", "".join(row.model_dump_json() + "\n" for row in rows))
-        write_text(self.folder / "pairs.json", (header or self.header).model_dump_json(indent=1) + "\n")
-        (self.folder / self.PART).unlink()
-        return open_pairs(self.folder)
-
-    def _reopened(self) -> dict[str, dict[str, Any]]:
-        path = self.folder / self.PART
-        text = path.read_text() if path.exists() else ""
-        whole = text[: text.rfind("\n") + 1]
-        if whole != text:  # killed in the middle of a line
-            write_text(path, whole)
-        notes = [json.loads(line) for line in whole.splitlines()]
-        return {note["row"]["id"]: note for note in notes}
-
-
-def write_pictures(
-    folder: Path,
-    id: str,
-    frame: Frame | None = None,
-    mask: NDArray[np.uint8] | None = None,
-    figure: Frame | None = None,
-    conditioning: Frame | None = None,
-) -> None:
-    """The pictures of one pair, each renamed into place; usable from any process."""
-    pictures: Iterable[tuple[str, Any]] = (
-        ("masks", mask),
-        ("figures", figure),
-        ("conditioning", conditioning),
-        ("frames", frame),
-    )
-    for kind, picture in pictures:
-        if picture is not None:
-            _write_png(folder / kind / f"{id}.png", picture)
-
-
-def _write_png(path: Path, picture: Frame) -> None:
-    if picture.ndim == 3:
-        order = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
-        picture = np.asarray(cv2.cvtColor(picture, order), np.uint8)
-    # Level 1: PNG at its default level would take longer than everything else that happens to a frame.
-    ok, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    assert ok
-    _write_bytes(path, data.tobytes())
-
-
-def write_text(path: Path, text: str) -> None:
-    _write_bytes(path, text.encode())
-
-
-def _write_bytes(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise PairsError(f"{path}: cannot be written ({error.strerror}); free some space or choose another.") from error
+    return (folder / UNFINISHED).exists() or (folder / "frames").exists()
 
 
 def _picture(path: Path, flags: int) -> NDArray[np.uint8]:

@@ -15,7 +15,8 @@ from engines.images import Frame, resized
 from engines.pictures import picture_files, read_picture
 from engines.progress import Progress, silent
 from engines.take.clip import open_clip
-from training.pairs.store import PairsHeader, PairsWriter, Row, Shot, write_pictures, write_text
+from training.pairs.header import PairsHeader, Row, Shot
+from training.pairs.writing import PairsWriter, write_pictures, write_text
 from training.unpaired.curation import Glance, balance_warnings, duplicates
 from training.unpaired.sheets import contact_sheet, shown_of, tile
 from training.unpaired.store import LEAST, REJECTED, SIDES, Side, Sides, SideSplit, open_sides
