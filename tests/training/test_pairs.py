@@ -24,7 +24,7 @@ from engines.take.tracking import Track, joined
 from tests.fakes_take import Film, FilmTracker, Found
 from tests.footage import footage
 from training.pairs import PairSet, build_pairs, open_pairs
-from training.pairs.building import TrackJob, track_chunks
+from training.pairs.jobs import TrackJob, track_chunks
 from training.pairs.splits import Splits, novelty, read_splits
 
 FILM = Film(sway=3)

@@ -3,78 +3,44 @@
 While a folder is being built its `.work` holds the tracked chunks of every clip and the request they were made for.
 """
 
-import hashlib
-import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.errors import BadInput, PairsError, VideoError
+from engines.errors import VideoError
 from engines.images import Frame
 from engines.pose.proportions import Proportions, proportions_of
 from engines.take.clip import VideoClip, open_clip
-from engines.take.framing import Matrix, Square
 from engines.take.plate import at_scale
 from engines.take.take import (
     CropKind,
-    Made,
-    ShotJob,
     Take,
     TakeShot,
     assembled,
-    cover,
-    frames_of,
-    make_shot,
     selected,
-    square_mask,
-    square_picture,
 )
-from engines.take.tracking import PoseTracker, Track, joined, tracked
+from engines.take.tracking import PoseTracker, Track, joined
 from training.pairs.aligned import write_aligned
 from training.pairs.claims import WORK, claim, finished
 from training.pairs.header import PairsHeader, Row, Shot
 from training.pairs.holding import held_landmarks
+from training.pairs.jobs import TrackJob, WriteJob, chunks_of, steady_shot, track_chunks, write_stretch
 from training.pairs.report import shown_progress, summary, write_report
+from training.pairs.request import check_request, request_of
 from training.pairs.splits import Splits, novelty, read_splits
 from training.pairs.store import PairSet
-from training.pairs.workers import Progress, Tick, Workers
-from training.pairs.writing import PairsWriter, write_pictures
+from training.pairs.workers import Progress, Workers
+from training.pairs.writing import PairsWriter
 
 MOST_FPS = 30.0
-CHUNK_S, WARM_UP_S = 5.0, 0.5
-SIZES = range(64, 2049)
 FEW_PAIRS = 500  # vid2vid#64, heisters/motion-transfer: a hundred pictures are not enough
-
-
-@dataclass(frozen=True)
-class TrackJob:
-    """Some chunks (file, first frame, frame after the last) of one clip to be tracked, each into its file."""
-
-    clip: VideoClip
-    chunks: tuple[tuple[Path, int, int | None], ...]
-    tracker: Callable[[], Any]
-
-
-@dataclass(frozen=True)
-class WriteJob:
-    """A stretch of one shot to be drawn into its square and written."""
-
-    folder: Path
-    clip: VideoClip
-    track: Track  # of these frames only
-    ids: tuple[str, ...]
-    squares: tuple[Square, ...]
-    matrices: NDArray[np.float64] | None
-    plate: Frame | None
-    lettering: NDArray[np.uint8]
-    size: int
 
 
 def pose_tracker() -> PoseTracker:
@@ -104,9 +70,9 @@ def build_pairs(
     """
     out = Path(out)
     parts = read_splits(splits)
-    _check(size, fps, crop, workers, videos)
+    check_request(size, fps, crop, workers, videos)
     clips = [open_clip(video) for video in videos]
-    request = _request(clips, size, fps, crop, splits)
+    request = request_of(clips, size, fps, crop, splits)
     with ExitStack() as stack:
         told = progress or stack.enter_context(shown_progress())
         pairs = finished(out, request)
@@ -172,7 +138,7 @@ class _Building:
         jobs: list[TrackJob] = []
         files: list[list[Path]] = []
         for k, clip in enumerate(self.clips):
-            chunks = _chunks(self.out / WORK / f"clip-{k:02d}", clip)
+            chunks = chunks_of(self.out / WORK / f"clip-{k:02d}", clip)
             files.append([file for file, _, _ in chunks])
             todo = [chunk for chunk in chunks if not chunk[0].exists()]
             share = -(-len(todo) // self.workers)
@@ -185,7 +151,7 @@ class _Building:
     def _taken(self, tracks: list[Track]) -> list[Take]:
         selections = [selected(clip, track, self.fps) for clip, track in zip(self.clips, tracks, strict=True)]
         jobs = [job for selection in selections for job in selection.jobs(self.crop)]
-        made = iter(self.crew.run("steadying the camera", sum(len(job.track) for job in jobs), _made, jobs))
+        made = iter(self.crew.run("steadying the camera", sum(len(job.track) for job in jobs), steady_shot, jobs))
         return [assembled(selection, [next(made) for _ in selection.stretches]) for selection in selections]
 
     def _written(self, takes: list[Take], writer: PairsWriter) -> "_Written":
@@ -273,73 +239,6 @@ class _Building:
 class _Written:
     shots: list[Shot]
     pairs: list[tuple[Row, NDArray[np.float32]]]
-
-
-def track_chunks(job: TrackJob, tick: Tick) -> None:
-    """Tracks the chunks of a job; each begins with a tracker that has seen half a second before it."""
-    warm = round(WARM_UP_S * job.clip.fps)
-    for file, start, stop in job.chunks:
-        tracker = job.tracker()
-        with ExitStack() as stack:
-            if hasattr(tracker, "close"):
-                stack.callback(tracker.close)
-            frames = job.clip.frames(max(0, start - warm), stop)
-            track = tracked(frames, tracker, job.clip.size, each=lambda n, start=start: tick(n >= start))  # type: ignore[misc]
-        try:
-            track.chosen(np.flatnonzero(track.numbers >= start)).save(file)
-        except OSError as error:
-            raise PairsError(f"{file}: cannot be written ({error.strerror}); free some space and run again.") from error
-
-
-def write_stretch(job: WriteJob, tick: Tick) -> None:
-    """Draws the frames of a job into their squares and writes them with their masks."""
-    lettered = bool(job.lettering.any())
-    for i, frame in enumerate(frames_of(job.clip, job.track.numbers)):
-        matrix: Matrix | None = None if job.matrices is None else job.matrices[i]
-        if matrix is not None and np.array_equal(matrix, np.eye(3)):
-            matrix = None
-        hidden = np.where(cover(job.track, i) > 0, 0, job.lettering) if lettered else None
-        picture = square_picture(frame, job.squares[i], job.size, matrix, job.plate, hidden)
-        mask = square_mask(job.track.mask(i), job.squares[i], job.size, matrix)
-        write_pictures(job.folder, job.ids[i], picture, mask)
-        tick(1)
-
-
-def _made(job: ShotJob, tick: Tick) -> Made:
-    made = make_shot(job)
-    tick(len(job.track))
-    return made
-
-
-def _chunks(folder: Path, clip: VideoClip) -> list[tuple[Path, int, int | None]]:
-    """(file, start, stop) of every chunk; the last one goes on to wherever the pictures end."""
-    folder.mkdir(parents=True, exist_ok=True)
-    length = max(1, round(CHUNK_S * clip.fps))
-    starts = list(range(0, max(1, clip.count - length // 2), length))
-    stops: list[int | None] = [*starts[1:], None]
-    return [(folder / f"{start:08d}.npz", start, stop) for start, stop in zip(starts, stops, strict=True)]
-
-
-def _check(size: int, fps: float | None, crop: str, workers: int, videos: Sequence[Path | str]) -> None:
-    if not videos:
-        raise BadInput("No video was given: name at least one.")
-    if size not in SIZES or size % 16:
-        raise BadInput(
-            f"Size {size} cannot be used: choose a multiple of 16 from {SIZES[0]} to {SIZES[-1]}, such as 512."
-        )
-    if fps is not None and not 0.1 <= fps <= 240:
-        raise BadInput(f"{fps:g} frames a second cannot be kept: choose from 0.1 to 240.")
-    if crop not in get_args(CropKind):
-        raise BadInput(f"Crop {crop!r} is not known: choose {', '.join(get_args(CropKind))}.")
-    if workers < 1:
-        raise BadInput(f"{workers} workers cannot work: choose 1 or more.")
-
-
-def _request(clips: list[VideoClip], size: int, fps: float | None, crop: str, splits: str) -> dict[str, str]:
-    """What decides the result; a folder is only continued or reused for the same request."""
-    videos = [(clip.name, clip.path.stat().st_size, clip.path.stat().st_mtime_ns) for clip in clips]
-    digest = hashlib.sha256(json.dumps(videos).encode()).hexdigest()[:16]
-    return {"videos": digest, "size": str(size), "fps": str(fps or "own"), "crop": crop, "splits": splits}
 
 
 def _warnings(rows: list[Row], shots: list[Shot], drops: Counter[str], takes: list[Take]) -> list[str]:

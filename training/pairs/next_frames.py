@@ -18,8 +18,8 @@ from engines.images import Frame, resized
 from engines.measuring import table
 from engines.progress import Progress, silent
 from engines.take.clip import VideoClip, open_clip
-from training.pairs.building import SIZES
 from training.pairs.header import PairsHeader, Row, Shot
+from training.pairs.request import SIZES
 from training.pairs.splits import read_splits
 from training.pairs.store import PairSet, open_pairs
 from training.pairs.writing import PairsWriter
