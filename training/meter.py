@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from training.standing import AnyStanding
 
 if TYPE_CHECKING:
-    from training.loop import Run
+    from training.starting import Run
 
 LEFT_OUT = ("total", "real_right", "fake_right", "generator_gradient", "discriminator_gradient")
 

@@ -139,7 +139,7 @@ def test_the_shares_of_a_batch_are_the_batch(pairs: Path) -> None:
 def test_a_batch_that_cannot_be_shared_evenly_is_refused(
     pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.loop.world", lambda: 3)
+    monkeypatch.setattr("training.starting.world", lambda: 3)
     with pytest.raises(ConfigError, match=r"batch is 4.*multiple of 3"):
         train(_config_shared(), pairs, tmp_path / "run", steps=1, progress=False)
 
