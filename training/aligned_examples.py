@@ -11,9 +11,9 @@ from engines.conditioning import KINDS
 from engines.errors import ConfigError, PairsError
 from engines.images import Frame, Size, covering
 from engines.outlines import Outlines
+from training.batches import Batch
 from training.config import TrainingConfig
 from training.cuts import crop_side
-from training.datasets import Batch
 from training.examples import spread
 from training.pairs.store import PairSet
 

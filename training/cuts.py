@@ -15,7 +15,7 @@ from engines.pose.landmarks import Landmarks
 from training.config import TrainingConfig
 
 if TYPE_CHECKING:
-    from training.datasets import Made
+    from training.batches import Made
 
 
 def learned_side(config: TrainingConfig) -> int:

@@ -11,88 +11,30 @@ whole frame moves with its landmarks.
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.errors import ConfigError, PairsError
+from engines.errors import PairsError
 from engines.images import Frame, resized
 from engines.pose.landmarks import Landmarks
-from engines.pose.skeleton import DEFAULT_STYLE, SkeletonStyle, drawn_skeleton
-from training.augmentation import (
-    Change,
-    dropped_limbs,
-    fed_landmarks,
-    moved_landmarks,
-    random_change,
-    trembling,
-    warped,
-)
+from engines.pose.skeleton import SkeletonStyle, drawn_skeleton
+from training.alpha import laid_over, premultiplied, resized_alpha
+from training.augmentation import dropped_limbs, fed_landmarks, moved_landmarks, random_change, trembling
+from training.batches import Batch, Example, Made
 from training.config import TrainingConfig
-from training.cuts import check_cut, corner, crop_side, learned_side, square, square_of
+from training.cuts import check_cut, corner, crop_side, square, square_of
 from training.examples import spread
+from training.moving import moved_example
 from training.pairs.header import Shot
 from training.pairs.store import PairSet
-from training.posing import PosedFigures
 from training.regions import far_from, loss_weights
 from training.rollouts import Led
+from training.suited import check_neighbors, check_shape, has_plate, learns_figure, posed_figures, style_of
 from training.tallies import are_neighbors
 
-Gray = NDArray[np.uint8]
 _NONE = np.empty((0, 2), np.int64)
-
-
-@dataclass(frozen=True)
-class Example:
-    """One pair at training size. `plate` is the room behind the square, `figure` the true RGBA where it is known.
-
-    `pair` is its number, None where it was made of several.
-    """
-
-    landmarks: Landmarks
-    frame: Frame
-    mask: Gray
-    plate: Frame | None
-    figure: Frame | None
-    pair: int | None = None
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one step sees: pictures (B, S, S, C) uint8, `weight` (B, S, S) float32, `far` (B, S, S) uint8, 0 or 1.
-
-    `crops` is (n, 3) int64: picture, top and left of each square that the discriminator judges. `shaken` is the
-    conditioning with a tracker's tremble, where a loss asks for it; `led` what came before, where the generator looks
-    at its last picture.
-    """
-
-    conditioning: NDArray[np.uint8]
-    real: NDArray[np.uint8]
-    mask: NDArray[np.uint8]
-    weight: NDArray[np.float32]
-    far: NDArray[np.uint8]
-    plate: NDArray[np.uint8] | None
-    figure: NDArray[np.uint8] | None
-    crops: NDArray[np.int64]
-    shaken: NDArray[np.uint8] | None = None
-    led: Led | None = None
-
-
-@dataclass(frozen=True)
-class Made:
-    """One example of a batch: what is drawn for it, what its pixels count, which crops of it are judged (n, 2).
-
-    `earlier` are the skeletons before it, the nearest one last.
-    """
-
-    example: Example
-    conditioning: Frame
-    weight: NDArray[np.float32]
-    crops: NDArray[np.int64]
-    shaken: Frame | None = None
-    earlier: tuple[Frame, ...] = ()
 
 
 class Examples:
@@ -100,26 +42,17 @@ class Examples:
 
     def __init__(self, pairs: PairSet, config: TrainingConfig, hold: bool = True) -> None:
         self.pairs, self.config = pairs, config
-        if config.wide not in (None, config.size):
-            raise ConfigError(f"wide is {config.wide}, but a dancer is learned in a square; leave it out")
-        if config.size > min(pairs.header.size):
-            raise ConfigError(
-                f"size is {config.size}, but the pairs in {pairs.folder} are {pairs.header.size[0]} pixels; "
-                f"set size={pairs.header.size[0]} or less, or build the pairs larger"
-            )
-        self.figure = _learns_figure(pairs, config)
-        self.style: SkeletonStyle = _style(pairs)
+        check_shape(pairs, config)
+        self.figure = learns_figure(pairs, config)
+        self.style: SkeletonStyle = style_of(pairs)
         self.train = self._usable("train")
         self.validation = self._usable("validation")
         self.test = self._usable("test")
         if not len(self.train):
             raise PairsError(f"{pairs.folder}: holds no pairs to learn from for output {self.output!r}.")
         check_cut(config)
-        if config.losses.temporal and config.schedule.batch % 2:
-            raise ConfigError(
-                f"schedule.batch is {config.schedule.batch}, but losses.temporal wants neighbors in twos: make it even"
-            )
-        self.posed = _posed_figures(pairs, config, self.figure)
+        check_neighbors(config)
+        self.posed = posed_figures(pairs, config, self.figure)
         self._learned = frozenset(int(i) for i in self.train)
         self._plates = {shot.id: self._plate_square(shot) for shot in pairs.header.shots} if self.figure else {}
         self._true_alpha = self.figure and pairs.header.true_alpha
@@ -223,7 +156,7 @@ class Examples:
         indices = self.pairs.split(split)  # type: ignore[arg-type]
         if not self.figure:
             return indices
-        return np.array([i for i in indices if _has_plate(self.pairs.shot(int(i)))], np.int64)
+        return np.array([i for i in indices if has_plate(self.pairs.shot(int(i)))], np.int64)
 
     def _read(self, i: int) -> Example:
         size = (self.config.size, self.config.size)
@@ -289,7 +222,7 @@ class Examples:
         width = float(rng.uniform(*config.line_width))
         care = None
         if change is not None:
-            example, care = _moved(example, change)
+            example, care = moved_example(example, change)
         fed = dropped_limbs(fed_landmarks(example.landmarks, config, rng), config.limb_drop, rng)
         weight = loss_weights(example.landmarks, example.mask, self.config.losses)
         shaken = None
@@ -349,117 +282,3 @@ class Examples:
         joints = rng.integers(0, example.landmarks.shape[0], count)
         centers = example.landmarks[joints, 1::-1] * size + rng.normal(0, side / 8, (count, 2))
         return np.clip(np.round(centers - side / 2), 0, size - side).astype(np.int64)
-
-
-def random_batch(config: TrainingConfig, figure: bool) -> Batch:
-    """Noise of a batch's shapes, to time a step with."""
-    count, size, rng = config.schedule.batch, learned_side(config), np.random.default_rng(0)
-
-    def pictures(channels: int) -> np.ndarray:
-        return rng.integers(0, 256, (count, size, size, channels), np.uint8)
-
-    corners = rng.integers(0, size - crop_side(config) + 1, (config.discriminator.crops, 2))
-    which = np.arange(config.discriminator.crops) % count
-    return Batch(
-        conditioning=pictures(config.generator.channels_in),
-        real=pictures(3),
-        mask=pictures(1)[..., 0],
-        weight=np.ones((count, size, size), np.float32),
-        far=(pictures(1)[..., 0] > 127).astype(np.uint8),
-        plate=pictures(3) if figure else None,
-        figure=None,
-        crops=np.column_stack([which, corners]).astype(np.int64),
-        shaken=pictures(config.generator.channels_in) if config.losses.consistency else None,
-        led=_random_led(config, rng),
-    )
-
-
-def _random_led(config: TrainingConfig, rng: np.random.Generator) -> Led | None:
-    count, steps, size = config.schedule.batch, config.rollout.steps, config.size
-    if not steps:
-        return None
-    return Led(rng.integers(0, 256, (count, steps, size, size, 3), np.uint8), np.full(count, steps, np.int64))
-
-
-def _moved(example: Example, change: Change) -> tuple[Example, NDArray[np.float32]]:
-    """The example after `change`, and what of it may be judged (1) or is a seam (0)."""
-    landmarks = moved_landmarks(example.landmarks, change)
-    if example.figure is not None and example.plate is not None:
-        figure = warped(premultiplied(example.figure), change, border=cv2.BORDER_CONSTANT)
-        alpha = figure[..., 3]
-        frame = laid_over(figure, example.plate)
-        moved = Example(landmarks, frame, alpha, example.plate, unpremultiplied(figure), example.pair)
-        return moved, np.ones(alpha.shape, np.float32)
-    frame = warped(example.frame, change, border=cv2.BORDER_REPLICATE)
-    mask = warped(example.mask, change, border=cv2.BORDER_CONSTANT)
-    inside = warped(np.full_like(example.mask, 255), change, border=cv2.BORDER_CONSTANT) > 250
-    if example.plate is None:
-        return Example(landmarks, frame, mask, None, None, example.pair), inside.astype(np.float32)
-    reach = round(mask.shape[0] * 0.012) | 1
-    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
-    around = cv2.dilate(mask, ball)
-    soft = cv2.blur(around, (reach, reach)).astype(np.float32)[..., None] / 255
-    laid = (frame * soft + example.plate * (1 - soft)).round().astype(np.uint8)
-    seam = (cv2.dilate(around, ball) > 8) & (mask < 160)
-    return Example(landmarks, laid, mask, example.plate, None, example.pair), (~seam).astype(np.float32)
-
-
-def _learns_figure(pairs: PairSet, config: TrainingConfig) -> bool:
-    held = [_has_plate(shot) for shot in pairs.header.shots]
-    if config.output == "figure" and not any(held):
-        raise ConfigError(
-            f"output is 'figure', but no shot in {pairs.folder} has a still camera and a plate; set output='image'"
-        )
-    return config.output != "image" and bool(held) and (config.output == "figure" or all(held))
-
-
-def _posed_figures(pairs: PairSet, config: TrainingConfig, figure: bool) -> PosedFigures | None:
-    if config.generator.kind != "refiner":
-        return None
-    if not figure:
-        raise ConfigError(
-            f"generator.kind is 'refiner', which gives a figure, but no room is known behind the dancer in "
-            f"{pairs.folder}; film with a camera that stands still, or set generator.kind='light'"
-        )
-    if config.rollout.steps:
-        raise ConfigError(
-            f"rollout.steps is {config.rollout.steps}, but a refiner looks at a posed figure, not at its last picture; "
-            "set it to 0, or generator.kind='light'"
-        )
-    if config.augmentation.recombined:
-        raise ConfigError(
-            f"augmentation.recombined is {config.augmentation.recombined:g}, but a refiner learns from filmed poses "
-            "only: a made one is an atlas's figure already; set it to 0"
-        )
-    return PosedFigures(pairs, config.size)
-
-
-def _has_plate(shot: Shot) -> bool:
-    return shot.static and shot.plate is not None
-
-
-def _style(pairs: PairSet) -> SkeletonStyle:
-    style = pairs.header.skeleton
-    if style is None:
-        return DEFAULT_STYLE
-    return style if isinstance(style, SkeletonStyle) else SkeletonStyle.model_validate(style)
-
-
-def premultiplied(figure: Frame) -> Frame:
-    alpha = figure[..., 3:].astype(np.uint16)
-    return np.concatenate([((figure[..., :3] * alpha + 127) // 255).astype(np.uint8), figure[..., 3:]], axis=-1)
-
-
-def unpremultiplied(figure: Frame) -> Frame:
-    alpha = np.maximum(figure[..., 3:].astype(np.uint16), 1)
-    color = np.minimum((figure[..., :3].astype(np.uint16) * 255 + alpha // 2) // alpha, 255).astype(np.uint8)
-    return np.concatenate([color, figure[..., 3:]], axis=-1)
-
-
-def laid_over(premultiplied: Frame, plate: Frame) -> Frame:
-    rest = 255 - premultiplied[..., 3:].astype(np.uint16)
-    return np.minimum(premultiplied[..., :3] + (plate * rest + 127) // 255, 255).astype(np.uint8)
-
-
-def resized_alpha(figure: Frame, size: tuple[int, int]) -> Frame:
-    return figure if figure.shape[:2] == size else unpremultiplied(resized(premultiplied(figure), size))

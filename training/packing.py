@@ -26,8 +26,8 @@ from safetensors.torch import load, save
 
 from engines.errors import BadInput, VideoError
 from engines.images import Frame, resized
+from training.alpha import laid_over, premultiplied, resized_alpha, unpremultiplied
 from training.checkpoints import SAID, TENSORS, latest_checkpoint
-from training.datasets import laid_over, premultiplied, resized_alpha, unpremultiplied
 from training.film import read_film, write_film
 from training.pairs.header import PairsHeader, Row, Shot
 from training.pairs.store import PairSet, open_pairs

@@ -9,9 +9,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from engines.errors import ConfigError
 from tests.fakes_training import written_pairs
 from tests.training.test_datasets import _config
+from training.batches import Made
 from training.config import TrainingConfig
 from training.cuts import crop_side, square_of
-from training.datasets import Examples, Made
+from training.datasets import Examples
 
 WHOLE, SIDE = 64, 32
 

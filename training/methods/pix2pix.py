@@ -16,9 +16,9 @@ from torch.profiler import record_function as part
 
 from training import metrics
 from training.averaging import averaged_copy, follow, reestimate_norms
+from training.batches import Batch, random_batch
 from training.config import TrainingConfig
 from training.cuts import crop_side
-from training.datasets import Batch, random_batch
 from training.devices import autocast, picture_array, picture_tensor, placed
 from training.examples import AnyExamples
 from training.judging import fooling
