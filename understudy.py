@@ -203,8 +203,10 @@ def _learning_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--instant", action="store_true", help="key figures only, in seconds, no training")
     one.add_argument("--live", action="store_true", help="perform at once, and better as it learns")
     one.add_argument("--minutes", type=positive, default=25.0, help="of training (25); called again, it goes on")
-    one.add_argument("--size", type=at_least_one, help="pixels of the performer (the config's; 512 with --instant)")
-    one.add_argument("--config", type=Path, help="of the training (refine.toml; dance.toml where the camera moves)")
+    grown = "pixels of the performer (the config's; 512 with --instant); larger ones than 256 are grown from 256"
+    one.add_argument("--size", type=at_least_one, help=grown)
+    kinds = "of the training (refine.toml; dance.toml if the camera moves; dance_recurrent.toml sees its last picture)"
+    one.add_argument("--config", type=Path, help=kinds)
     one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a config value")
     one.add_argument("--width", type=width, metavar="N|auto", help="of the generator; auto: what this machine performs")
     one.add_argument("--no-stage", action="store_true", help="only learn; do not perform afterwards")
