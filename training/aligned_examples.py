@@ -41,7 +41,7 @@ class AlignedExamples:
         height, width = config.shape
         grown = 1 + config.augmentation.enlarge
         self._enlarged: Size = (round(height * grown), round(width * grown))
-        self._drawn = _Drawn(pairs) if pairs.header.drawn else None
+        self._drawn = DrawnOutlines(pairs) if pairs.header.drawn else None
         held = 6 * self._enlarged[0] * self._enlarged[1] * len(self.train)
         holds = hold and held < config.run.memory_gb * 1e9
         self._held = {int(i): self._read(int(i), self._enlarged) for i in self.train} if holds else {}
@@ -109,7 +109,7 @@ class AlignedExamples:
         )
 
 
-class _Drawn:
+class DrawnOutlines:
     """Outlines of the frames of a film, each drawn after those before it, as a stage would have; kept as they come."""
 
     def __init__(self, pairs: PairSet) -> None:

@@ -101,9 +101,10 @@ def _of_pairs(shows: Shows, size: Size, pairs: PairSet, split: Split, labels: bo
     real = [covering(pairs.frame(i), size) for i in indices]
     shown = [shows(frame, pairs.rows[i].time_s).copy() for frame, i in zip(inputs, indices, strict=True)]
     figures: dict[str, Any] = {"frames": len(indices), **_compared(shown, real)}
-    figures["beside"] = {name: _compared(made, real) for name, made in baselines(pairs, indices, size).items()}
+    beside = baselines(pairs, indices, size)
+    figures["beside"] = {name: _compared(made, real) for name, made in beside.items()}
     if len(indices) >= LEAST:
-        found = distances(shown, [covering(frame, size) for frame in inputs], real)
+        found = distances(shown, beside["input"], real)
         figures["set_distance"] = {**asdict(found), "share": found.share}
     if labels:
         learned = pairs.split("train")[:PALETTE_FROM]

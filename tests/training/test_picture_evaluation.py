@@ -15,7 +15,7 @@ from engines.images import covering
 from tests.training.test_aligned import _beside, _film
 from tests.training.test_style import _sides
 from training.labels import accuracy, palette, read_labels
-from training.pairs.aligning import align
+from training.pairs.aligning import align, outline
 from training.picture_baselines import baselines
 from training.picture_evaluation import evaluate_pictures, flicker
 
@@ -97,6 +97,26 @@ def test_beside_stand_the_input_the_mean_and_the_result_of_the_nearest_input(tmp
         assert (found["nearest"][place] == pairs.frame(index)).all()
     red = np.mean([pairs.frame(int(i))[0, 0, 0] for i in pairs.split("train")])
     assert found["mean"][0][5, 5] == pytest.approx((red, 0, 200 - red), abs=1)
+
+
+def test_beside_a_film_that_is_drawn_from_its_outlines_stand_the_outlines_and_not_the_film_itself(
+    tmp_path: Path,
+) -> None:
+    film = cv2.VideoWriter(str(tmp_path / "film.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (96, 96))
+    for k in range(60):
+        frame = np.full((96, 96, 3), 90, np.uint8)
+        cv2.rectangle(frame, (20 + k // 2, 30), (50 + k // 2, 70), (40, 230, 240), -1)
+        film.write(frame)
+    film.release()
+    pairs = outline([tmp_path / "film.avi"], tmp_path / "pairs", size=SIDE)
+    tested = [int(i) for i in pairs.split("test")]
+    found = baselines(pairs, tested, (SIDE, SIDE))
+    for seen in found["input"]:
+        assert set(np.unique(seen)) == {0, 255}
+        assert (seen > 0).mean() < 0.2
+    figures = evaluate_pictures(_bundle(tmp_path / "same", False), pairs, say=False)
+    assert figures["beside"]["input"]["l1"] > 20
+    assert figures["set_distance"]["ceiling"] > 0.1
 
 
 def test_there_and_back_is_measured_with_the_bundle_that_leads_back(tmp_path: Path) -> None:
