@@ -178,10 +178,15 @@ def knob_bundle(size: int = 64) -> Bundle:
 
 
 def color_bundle(size: int = 64, slope: tuple[float, float] = (0.4, -0.3), **changes: object) -> Bundle:
-    """Gray to chroma: a and b are `slope` times how far the gray is from the middle, times the knob `saturation`."""
+    """Gray to chroma: a and b are `slope` times how far the gray is from the middle.
+
+    Times the knob `saturation`, and turned by the knob `hue`.
+    """
     weights = {
         **shared_weights(),
         "kernel": np.array(slope, np.float32).reshape(2, 1, 1, 1),
+        "across_kernel": np.array((-slope[1], slope[0]), np.float32).reshape(2, 1, 1, 1),
+        "degree": np.float32(np.pi / 180),
         "middle": np.float32(0.5),
         "none": np.float32(128 / 255),
     }
@@ -189,11 +194,18 @@ def color_bundle(size: int = 64, slope: tuple[float, float] = (0.4, -0.3), **cha
         *head("conditioning", "x"),
         helper.make_node("Sub", ["x", "middle"], ["off"]),
         helper.make_node("Conv", ["off", "kernel"], ["tinted"]),
-        helper.make_node("Mul", ["tinted", "saturation"], ["strong"]),
+        helper.make_node("Conv", ["off", "across_kernel"], ["across"]),
+        helper.make_node("Mul", ["hue", "degree"], ["turn"]),
+        helper.make_node("Cos", ["turn"], ["cosine"]),
+        helper.make_node("Sin", ["turn"], ["sine"]),
+        helper.make_node("Mul", ["tinted", "cosine"], ["kept"]),
+        helper.make_node("Mul", ["across", "sine"], ["gone"]),
+        helper.make_node("Add", ["kept", "gone"], ["turned"]),
+        helper.make_node("Mul", ["turned", "saturation"], ["strong"]),
         helper.make_node("Add", ["strong", "none"], ["color"]),
         *tail("color", "chroma"),
     ]
-    inputs = [picture("conditioning", (size, size, 1)), number("saturation")]
+    inputs = [picture("conditioning", (size, size, 1)), number("saturation"), number("hue")]
     described = manifest(
         size,
         method="colorize",
@@ -202,9 +214,10 @@ def color_bundle(size: int = 64, slope: tuple[float, float] = (0.4, -0.3), **cha
         inputs=(
             Port(name="conditioning", shape=(size, size, 1), dtype="uint8"),
             Port(name="saturation", shape=(1,), dtype="float32"),
+            Port(name="hue", shape=(1,), dtype="float32"),
         ),
         outputs=(Port(name="chroma", shape=(size, size, 2), dtype="uint8"),),
-        knobs=(Knob(name="saturation", low=0, high=3, default=1),),
+        knobs=(Knob(name="saturation", low=0, high=3, default=1), Knob(name="hue", low=-180, high=180, default=0)),
         skeleton=None,
         skeleton_hash="",
         **changes,
