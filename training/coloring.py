@@ -20,17 +20,20 @@ from engines.bundle import Knob, Port
 from engines.color import MIDDLE, chroma, gray, recolored
 from engines.errors import ConfigError
 from engines.images import Frame, resized
-from training.config import TrainingConfig
+from training.config import ColorizeConfig, TrainingConfig
 from training.examples import spread
+from training.networks.hues import RANGE
 from training.pairs.store import PairSet
 from training.ports import Inputs, Outputs
 
-RANGE = 110.0
-"""What +-1 of the generator is in units of a and b: no color of a screen is farther from gray (Zhang et al. 2016)."""
 KNOBS = (
     Knob(name="saturation", label="color", low=0.0, high=3.0, default=1.0, help="0 is gray, 1 as it was learned"),
     Knob(name="hue", label="hue", low=-180.0, high=180.0, default=0.0, help="degrees that all colors are turned"),
 )
+
+
+PALETTE_OF = 500
+"""Pictures, at most, whose colors are gathered."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +88,18 @@ class GrayExamples:
         """(2,): a and b over all that is learned from: what to answer without looking."""
         return np.mean([chroma(resized(self.frame(i), (32, 32))).mean(axis=(0, 1)) for i in self.train], axis=0)
 
+    def colors(self) -> NDArray[np.float32]:
+        """(N, 2), -1..1: a and b that occur in what is learned from, at a quarter of its size."""
+        shape = (self.config.shape[0] // 4, self.config.shape[1] // 4)
+        pictures = [chroma(resized(self.frame(i), shape)) for i in self.spread(self.train, PALETTE_OF)]
+        spots = np.concatenate([picture[2::4, 2::4].reshape(-1, 2) for picture in pictures])
+        return np.asarray((spots - np.float32(MIDDLE)) / np.float32(RANGE), np.float32)
+
     def _made(self, step: int, place: int) -> tuple[NDArray[np.uint8], Frame]:
         config = self.config
         rng = np.random.default_rng([config.seed, step, place])
         frame = self.frame(self._nth(step * config.schedule.batch + place))
-        part = resized(_part(frame, config.colorize.least_part, rng), config.shape)
+        part = resized(_turned(_part(frame, config.colorize, rng), config.colorize.turn, rng), config.shape)
         if config.augmentation.flip and rng.random() < 0.5:
             part = np.ascontiguousarray(part[:, ::-1])
         seen = gray(part)
@@ -100,13 +110,22 @@ class GrayExamples:
         return int(self.train[np.random.default_rng([self.config.seed, 1, epoch]).permutation(len(self.train))[place]])
 
 
-def _part(frame: Frame, least: float, rng: np.random.Generator) -> Frame:
-    """A random part of at least `least` of each side; half of the time all of it."""
-    if rng.random() < 0.5:
+def _part(frame: Frame, config: ColorizeConfig, rng: np.random.Generator) -> Frame:
+    """All of it, or a random part."""
+    if rng.random() < config.whole:
         return frame
-    height, width = (int(side * rng.uniform(least, 1)) for side in frame.shape[:2])
+    height, width = (int(side * rng.uniform(config.least_part, 1)) for side in frame.shape[:2])
     top, left = rng.integers(0, frame.shape[0] - height + 1), rng.integers(0, frame.shape[1] - width + 1)
     return frame[top : top + height, left : left + width]
+
+
+def _turned(part: Frame, most: float, rng: np.random.Generator) -> Frame:
+    """Half of the time turned by up to `most` degrees; its corners show the picture mirrored."""
+    if not most or rng.random() < 0.5:
+        return part
+    height, width = part.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), float(rng.uniform(-most, most)), 1.0)
+    return np.asarray(cv2.warpAffine(part, turn, (width, height), borderMode=cv2.BORDER_REFLECT), np.uint8)
 
 
 def _filmed(seen: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

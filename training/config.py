@@ -14,8 +14,10 @@ from training.config_files import Section, Share, Weight, checked, read_values
 
 
 class GeneratorConfig(Section):
-    kind: Literal["light", "refiner", "unet", "resnet", "flowing"] = Field(
-        default="light", description="refiner: repairs the posed figure of an atlas instead of painting from bones"
+    kind: Literal["light", "refiner", "unet", "resnet", "flowing", "hues"] = Field(
+        default="light",
+        description="refiner: repairs the posed figure of an atlas instead of painting from bones; "
+        "hues: says how likely each color is (colorize)",
     )
     width: int = Field(default=40, ge=4, le=256, description="channels of the widest-resolution level")
     blocks: int = Field(default=2, ge=1, le=16, description="light: blocks at the coarsest level; resnet: all of them")
@@ -26,7 +28,9 @@ class GeneratorConfig(Section):
         description="flowing: numbers that a film is remembered by; they keep it going",
     )
     downs: int = Field(default=8, ge=2, le=10, description="unet: halvings; 8 as published at 256, 9 at 512")
-    dropout: bool = Field(default=False, description="unet: half of the inner decoder is dropped, as published")
+    dropout: bool = Field(
+        default=False, description="unet: half of the inner decoder is dropped, as published; hues: a third of all"
+    )
     block: Literal["plain", "branched"] = Field(
         default="plain", description="light: branched learns as three branches and performs as one convolution"
     )
@@ -194,9 +198,16 @@ class RunConfig(Section):
 
 class ColorizeConfig(Section):
     alone: Share = Field(default=0.85, description="share of the run in which L1 works without a discriminator")
-    vivid: Weight = Field(default=4, description="extra weight of a pixel, for each 110 units of a and b off gray")
-    huber: float = Field(default=5, gt=0, le=110, description="units of a and b below which an error counts squared")
+    vivid: Weight = Field(
+        default=4, description="not hues: extra weight of a pixel, for each 110 units of a and b off gray"
+    )
+    huber: float = Field(
+        default=5, gt=0, le=110, description="not hues: units of a and b below which an error counts squared"
+    )
     film: Share = Field(default=0.5, description="share of examples with the grain and tones of other cameras")
+    whole: Share = Field(default=0.5, description="share of examples that show all of a picture, not a part")
+    turn: float = Field(default=0, ge=0, le=45, description="degrees that half of the examples are turned by, at most")
+    weight_decay: float = Field(default=0, ge=0, le=1, description="of the generator's convolutions (AdamW)")
     least_part: float = Field(default=0.5, gt=0, le=1, description="least share of each side that is cut out")
 
 

@@ -28,9 +28,9 @@ from training.export import export
 from training.film import write_film
 from training.loop import train
 from training.methods import method
-from training.methods.colorize import GAINS, PIVOT, Colorize, strengthened
 from training.pairs.gray import build_gray
 from training.pairs.store import open_pairs
+from training.vividness import GAINS, PIVOT, calibrated, strengthened
 
 SMALL: dict[str, Any] = {
     "method": "colorize",
@@ -104,7 +104,6 @@ def test_the_discriminator_comes_when_it_is_due(pairs: Path) -> None:
 def test_a_pale_net_is_made_nearly_as_colorful_as_real_pictures(pairs: Path) -> None:
     """Half of the true color of every picture, which is what a mean over doubts looks like."""
     examples = _examples(pairs)
-    learner = Colorize(_small(), torch.device("cpu"))
 
     class Pale(torch.nn.Module):
         def forward(self, seen: torch.Tensor) -> torch.Tensor:
@@ -113,12 +112,13 @@ def test_a_pale_net_is_made_nearly_as_colorful_as_real_pictures(pairs: Path) -> 
 
     batch = examples.plain([int(i) for i in examples.validation])
     shown = picture_tensor(batch.conditioning, torch.device("cpu"))
-    gain, power = learner._strength(Pale(), examples)
-    stronger = strengthened(0.6 * torch.from_numpy(batch.color), gain, power).numpy()
+    vivid = calibrated(Pale(), examples, torch.device("cpu"))
+    stronger = strengthened(0.6 * torch.from_numpy(batch.color), vivid.gain, vivid.power).numpy()
     lights = [LINEAR[seen[..., 0]] for seen in batch.conditioning]
     made = [colorfulness(colored(light, color * 110 + 128)) for light, color in zip(lights, stronger, strict=True)]
     assert 0.8 <= np.mean(made) / np.mean([colorfulness(real) for real in batch.real]) <= 1.0
-    assert learner._strength(_Wrong(), examples)[0] == min(GAINS)  # nothing is gained by more of a wrong color
+    # Nothing is gained by more of a wrong color.
+    assert calibrated(_Wrong(), examples, torch.device("cpu")).gain == min(GAINS)
 
 
 def test_color_is_strengthened_along_its_hue_and_the_vivid_most() -> None:

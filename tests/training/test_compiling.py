@@ -94,9 +94,10 @@ def _frames(*channels: int) -> list[np.ndarray]:
     return [np.zeros((128, 128, count), np.uint8) for count in channels]
 
 
-REFINER, FLOWING = (
+REFINER, FLOWING, HUES = (
     GeneratorConfig(kind="refiner", width=8, blocks=1),
     GeneratorConfig(kind="flowing", width=8, blocks=1, memory=4),
+    GeneratorConfig(kind="hues", width=8, blocks=1),
 )
 SINGLE = np.ones(1, np.float32)
 # How a network stands between its ports, what those are fed, and the ports it gives.
@@ -121,6 +122,11 @@ ARRANGED: dict[str, tuple[Callable[[], nn.Module], dict[str, np.ndarray], list[s
         {"conditioning": _frames(1)[0], "saturation": SINGLE, "hue": SINGLE},
         ["chroma"],
     ),
+    "hues": (
+        lambda: PortedColor(generator(HUES, channels_in=1, channels_out=2)),
+        {"conditioning": _frames(1)[0], "saturation": SINGLE, "hue": SINGLE},
+        ["chroma"],
+    ),
 }
 
 
@@ -136,7 +142,7 @@ def test_every_arrangement_of_ports_compiles(name: str, precision: str) -> None:
 
 
 def test_no_kind_of_generator_is_left_out() -> None:
-    tried = {config.kind for config, _, _ in EXPORTED} | {REFINER.kind, FLOWING.kind}
+    tried = {config.kind for config, _, _ in EXPORTED} | {REFINER.kind, FLOWING.kind, HUES.kind}
     assert tried == set(get_args(GeneratorConfig.model_fields["kind"].annotation))
 
 

@@ -76,7 +76,7 @@ def method(config: TrainingConfig, examples: AnyExamples | None, device: torch.d
         case "colorize":
             from training.methods.colorize import Colorize
 
-            return Colorize(config, device)
+            return Colorize(config, device, examples)  # type: ignore[arg-type]
         case "fastcut":
             from training.methods.fastcut import FastCUT
 

@@ -41,6 +41,10 @@ def generator(
             from training.networks.flowing import Flowing
 
             return Flowing(channels_in, config.width, config.blocks, shape, config.memory)
+        case "hues":
+            from training.networks.hues import Hues
+
+            return Hues(channels_in, config.width, config.blocks, config.dropout)
 
 
 def discriminator(config: "DiscriminatorConfig", conditioned_channels: int = 3, seen: int = 3) -> nn.Module | None:
@@ -58,4 +62,4 @@ def discriminator(config: "DiscriminatorConfig", conditioned_channels: int = 3, 
 
 def needed_multiple(config: "GeneratorConfig") -> int:
     """Height and width of a picture have to be multiples of this."""
-    return {"light": 32, "refiner": 32, "unet": 2**config.downs, "resnet": 4, "flowing": 16}[config.kind]
+    return {"light": 32, "refiner": 32, "unet": 2**config.downs, "resnet": 4, "flowing": 16, "hues": 32}[config.kind]
