@@ -126,7 +126,7 @@ def replay(args: argparse.Namespace) -> int:
 def motion_record(args: argparse.Namespace) -> int:
     from live.motions import recorded_motion
 
-    recorded_motion(args.source, args.out, seconds=args.seconds)
+    recorded_motion(args.source, args.out, seconds=args.seconds, steadied=not args.as_tracked)
     return 0
 
 
@@ -136,7 +136,7 @@ def motion_extract(args: argparse.Namespace) -> int:
 
     writable(args.out)  # before minutes of tracking, not after
     with bar(f"tracking {args.video}") as progress:
-        motion = extracted_motion(args.video, progress=progress)
+        motion = extracted_motion(args.video, progress=progress, steadied=not args.as_tracked)
     motion.save(args.out)
     print(f"{args.out}: {len(motion.times)} poses, {motion.times[-1]:.1f} s")
     return 0
@@ -256,6 +256,10 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     one.add_argument("--source", default="0")
     one.add_argument("--seconds", type=float)
     one.add_argument("--out", type=Path, required=True, metavar="MOTION.npz")
+    one.add_argument(
+        "--as-tracked", action="store_true", help="do not hold the landmarks to the pictures' optical flow"
+    )
     one = command(motions, "extract", motion_extract, "track a video into a motion")
     one.add_argument("video", type=Path)
     one.add_argument("--out", type=Path, required=True, metavar="MOTION.npz")
+    one.add_argument("--as-tracked", action="store_true", help="do not hold the landmarks to the video's optical flow")

@@ -8,7 +8,7 @@ import numpy as np
 
 from engines.errors import BadInput, Unavailable
 from engines.images import Size
-from engines.pose.landmarks import Landmarks
+from engines.pose.holding import Recording
 from engines.pose.motion import Motion
 from engines.pose.tracker import Tracker
 from engines.progress import bar
@@ -22,21 +22,25 @@ def recorded_motion(
     out: Path,
     *,
     seconds: float | None = None,
+    steadied: bool = True,
     opened_tracker: Callable[[], TracksPeople] = Tracker,
     now: Clock = time.perf_counter,
 ) -> Motion:
     """Record the landmarks of a source until `seconds` are over, it ends, or Ctrl-C; written to `out` either way.
 
-    Frames with nobody in view are left out; the times say so. Raises `Unavailable` when nobody was ever seen, and after
-    Ctrl-C `KeyboardInterrupt`, when the motion is written.
+    `steadied` holds what the tracker finds to the flow of its frames. Frames with nobody in view are left out; the
+    times say so. Raises `Unavailable` when nobody was ever seen, and after Ctrl-C
+    `KeyboardInterrupt`, when the motion is written.
     """
     if not out.parent.is_dir():
         raise BadInput(f"{out}: there is no folder {out.parent} to write into")
-    opened = open_source(source_spec(source))
+    spec = source_spec(source)
+    steadied = steadied and spec.kind != "motion"  # there is no picture of whoever moved
+    opened = open_source(spec)
     tracker = opened_tracker()
     print(f"recording {opened.said}; Ctrl-C ends it")
     try:
-        motion, is_interrupted = _recorded(opened, tracker, seconds, now)
+        motion, is_interrupted = _recorded(opened, tracker, seconds, steadied, now)
     finally:
         tracker.close()
         opened.close()
@@ -47,9 +51,11 @@ def recorded_motion(
     return motion
 
 
-def _recorded(source: Source, tracker: TracksPeople, seconds: float | None, now: Clock) -> tuple[Motion, bool]:
+def _recorded(
+    source: Source, tracker: TracksPeople, seconds: float | None, steadied: bool, now: Clock
+) -> tuple[Motion, bool]:
     """The motion, and whether Ctrl-C ended it."""
-    poses: list[Landmarks] = []
+    recording = Recording(steadied)
     times: list[float] = []
     size: Size = (0, 0)
     start_s, is_interrupted = now(), False
@@ -63,12 +69,13 @@ def _recorded(source: Source, tracker: TracksPeople, seconds: float | None, now:
                 landmarks = captured.landmarks
                 if landmarks is None:
                     landmarks = tracker.track(captured.frame, captured.captured_s).landmarks
+                recording.add(captured.frame, landmarks)
                 if landmarks is not None:
-                    poses.append(landmarks)
                     times.append(captured.captured_s - start_s)
                 progress(int(now() - start_s), int(seconds or 0))
         except KeyboardInterrupt:  # what was danced is kept
             is_interrupted = True
-    if not poses:
+    if not times:
         raise Unavailable(f"nobody was seen by {source.said}: step into view and record again")
+    poses = recording.landmarks()[: len(times)]  # Ctrl-C may come between the two
     return Motion(np.stack(poses), np.array(times) - times[0], size, source.said), is_interrupted

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from engines.errors import BadInput, VideoError
 from engines.images import Frame, Size
+from engines.pose.holding import Recording
 from engines.pose.landmarks import COUNT, Landmarks
 from engines.pose.quiet import native_logs_silenced
 from engines.pose.tracker import Tracker
@@ -125,8 +126,10 @@ def writable(path: Path) -> None:
         raise BadInput(f"The motion cannot be written to {path} ({error.strerror or error}).") from error
 
 
-def extracted_motion(video: Path, progress: Progress = silent, tracker: Tracker | None = None) -> Motion:
-    """The motion of the one person followed in `video`, at the clip's own rate.
+def extracted_motion(
+    video: Path, progress: Progress = silent, tracker: Tracker | None = None, steadied: bool = True
+) -> Motion:
+    """The motion of the one person followed in `video`, at the clip's own rate, `steadied` by the clip's own flow.
 
     Frames in which nobody is found are left out; replaying bridges them. Raises VideoError when the clip does not open
     or shows nobody, Unavailable when there is no tracker to be had.
@@ -135,20 +138,20 @@ def extracted_motion(video: Path, progress: Progress = silent, tracker: Tracker 
         raise VideoError(f"There is no video at {video}.")
     own = tracker or Tracker()
     try:
-        poses, times, size = [], [], (0, 0)
+        recording, times, size = Recording(steadied), [], (0, 0)
         for frame, time_s, done, total in _frames(video):
             tracked = own.track(frame, time_s)
+            recording.add(frame, tracked.landmarks)
             if tracked.landmarks is not None:
-                poses.append(tracked.landmarks)
                 times.append(time_s)
             size = (frame.shape[0], frame.shape[1])
             progress(done, total)
     finally:
         if tracker is None:
             own.close()
-    if not poses:
+    if not times:
         raise VideoError(f"Nobody was found in any frame of {video}: is a whole person in view?")
-    return Motion(np.stack(poses), np.array(times, np.float64), size, video.name)
+    return Motion(np.stack(recording.landmarks()), np.array(times, np.float64), size, video.name)
 
 
 def _frames(video: Path) -> Iterator[tuple[Frame, float, int, int]]:

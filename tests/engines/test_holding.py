@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.images import Frame
-from engines.pose.holding import AHEAD, held
+from engines.pose.holding import AHEAD, Recording, held
 from engines.pose.landmarks import Landmarks
 from engines.pose.tracker import Tracked
 from engines.pose.tremble import Gray
@@ -83,3 +83,44 @@ def test_a_film_that_changes_its_size_goes_on() -> None:
     frames, truth = gliding()
     frames[12:] = [np.asarray(cv2.resize(frame, (384, 256)), np.uint8) for frame in frames[12:]]
     assert [step.number for step in held(steps(list(truth), frames))] == list(range(COUNT))
+
+
+def recorded(done: Sequence[Step], steadied: bool = True) -> list[Landmarks]:
+    recording = Recording(steadied)
+    for step in done:
+        recording.add(step.frame, step.tracked.landmarks)
+    return recording.landmarks()
+
+
+def test_a_motion_that_is_recorded_is_held_when_it_is_over() -> None:
+    frames, truth = gliding()
+    found = trembling(truth)
+    made = np.stack(recorded(steps(list(found), frames)))
+    assert off(made, truth) < 0.5 * off(found, truth)
+    assert np.abs(np.diff(made - truth, axis=0)[..., :2]).mean() < 0.3 * np.abs(np.diff(found - truth, axis=0)).mean()
+
+
+def test_a_recording_loses_nobody_where_the_dancer_leaves_or_is_no_number() -> None:
+    frames, truth = gliding()
+    found: list[Landmarks | None] = list(trembling(truth))
+    found[9], found[15] = None, np.full((33, 4), np.nan, np.float32)
+    made = recorded(steps(found, frames))
+    assert len(made) == COUNT - 1
+    assert np.isnan(made[14]).all()
+    alone = recorded(steps(found[:9], frames[:9]))
+    assert np.array_equal(np.stack(made[:9]), np.stack(alone))
+
+
+def test_a_recording_as_tracked_is_what_was_found() -> None:
+    frames, truth = gliding()
+    found = trembling(truth)
+    assert np.array_equal(np.stack(recorded(steps(list(found), frames), steadied=False)), found)
+
+
+def test_who_asks_twice_for_a_recording_hears_the_same() -> None:
+    frames, truth = gliding()
+    recording = Recording()
+    assert recording.landmarks() == []
+    for step in steps(list(truth), frames):
+        recording.add(step.frame, step.tracked.landmarks)
+    assert np.array_equal(np.stack(recording.landmarks()), np.stack(recording.landmarks()))

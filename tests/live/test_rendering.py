@@ -2,6 +2,7 @@
 
 import _thread
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -170,6 +171,27 @@ def test_a_motion_is_recorded_from_a_source(clip: Path, tmp_path: Path) -> None:
     assert len(motion.times) >= 10
     assert np.allclose(Motion.load(tmp_path / "m.npz").landmarks, motion.landmarks)
     assert motion.times[-1] == pytest.approx(1.2, abs=0.2)
+
+
+@pytest.mark.parametrize("steadied", [True, False])
+def test_a_recorded_motion_trembles_only_as_tracked(tmp_path: Path, steadied: bool) -> None:
+    noise = np.random.default_rng(3)
+    rough = cv2.resize(noise.integers(0, 256, (24, 32, 3), np.uint8), (320, 240), interpolation=cv2.INTER_CUBIC)
+    writer = cv2.VideoWriter(str(tmp_path / "still.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 20, (320, 240))
+    for _ in range(16):
+        writer.write(rough)
+    writer.release()
+
+    class Trembling(FakeTracker):
+        def track(self, frame: Frame, time_s: float) -> Tracked:
+            landmarks = standing()
+            landmarks[:, :2] += noise.normal(0, 0.004, (33, 2))
+            return replace(super().track(frame, time_s), landmarks=landmarks)
+
+    clip = str(tmp_path / "still.avi")
+    motion = recorded_motion(clip, tmp_path / "m.npz", steadied=steadied, opened_tracker=Trembling)
+    trembled = np.abs(np.diff(motion.landmarks[:, 11:, :2], axis=0)).mean()
+    assert (trembled < 0.0018) if steadied else (trembled > 0.003)
 
 
 def test_a_recording_in_which_nobody_was_seen_is_refused(clip: Path, tmp_path: Path) -> None:

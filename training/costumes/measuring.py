@@ -165,7 +165,7 @@ def read_motion(path: Path) -> Motion:
         case ".npz":
             return Motion.load(path)
         case _:
-            return extracted_motion(path)
+            return extracted_motion(path, steadied=False)  # as on stage
 
 
 def followed(motion: Motion, proportions: Proportions | None) -> list[Landmarks]:
