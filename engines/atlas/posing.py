@@ -15,8 +15,10 @@ HYSTERESIS = 1.5  # a limb keeps its key until another fits better by this facto
 STEADY = 0.03  # and by at least this cost
 FADE = 3  # pictures over which one key goes over into the next; longer ones drag fast limbs behind
 FAULT, OFF = 0.2, 4.0  # what a fault costs, and how much more it costs in another pose than its own
+ORDINARY = 0.25  # this share of a dancer's keys has no fault at the head at all: what they have is how it always is
 EVEN = 0.3  # how much a key near the torso's is preferred: its light and folds agree
 STRETCHED = 2.0  # what a bone of another length in the picture costs beside one that is only turned
+CALM, GROWN = 6, 1.25  # pictures over which a torso length settles; one that differs by more is somebody else's
 REORDERED = 0.1  # torso lengths by which a part must be nearer to be painted after one that was painted after it
 # Torso lengths that parts are held behind where they are: an arm is before the body unless it is clearly behind, a leg
 # beneath the clothes of the body unless it is clearly raised, and the head is always before the body.
@@ -24,10 +26,11 @@ _BEHIND = {"torso": 0.12, "thigh": 0.4, "shin": 0.3}
 
 
 # What else tells how a limb looks beside its own bones, and how much: how the trunk is turned, which way the face
-# looks, and for the trunk the raised arms and legs, which pull at shoulders and hips.
+# looks (a face that looks elsewhere is seen by everybody, though nothing of it is a tenth of a torso away), and for the
+# trunk the raised arms and legs, which pull at shoulders and hips.
 _TELLING: dict[int, list[tuple[int, int, float]]] = {
     TORSO: [(11, 12, 1.0), (23, 24, 1.0), (11, 13, 0.4), (12, 14, 0.4), (23, 25, 0.3), (24, 26, 0.3)],
-    HEAD_LIMB: [(Joint.LEFT_EAR, Joint.RIGHT_EAR, 1.0), (HEAD, Joint.NOSE, 1.4), (11, 12, 0.3)],
+    HEAD_LIMB: [(Joint.LEFT_EAR, Joint.RIGHT_EAR, 3.0), (HEAD, Joint.NOSE, 4.2), (11, 12, 0.3)],
     2: [(NECK, 11, 0.7)],
     3: [(NECK, 12, 0.7)],
     4: [(23, 24, 0.5)],
@@ -54,13 +57,15 @@ class Poser:
         units = np.array([figure.unit for figure in self._figures], np.float32)
         self._vectors = [_limb_vectors(spots, units, limb) for limb in range(len(LIMBS))]
         missing = [[all(key.cuts[n] is None for n in parts) for parts in PARTS_OF] for key in atlas.keys]
-        self._faults = np.stack([key.faults for key in atlas.keys]) + 9.0 * np.array(missing)
+        self._faults = _beyond_ordinary(np.stack([key.faults for key in atlas.keys])) + 9.0 * np.array(missing)
         self._playing: list[_Playing] = []
+        self._unit: float | None = None
         self._order = list(range(len(PARTS)))
 
     def reset(self) -> None:
         """Forget what was played, as when somebody else steps in."""
         self._playing = []
+        self._unit = None
 
     def posed(self, landmarks: Landmarks, without: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
         """(S, S, 4) straight RGBA: the dancer of the atlas in the pose of `landmarks` (33, 4) in the square.
@@ -68,7 +73,7 @@ class Poser:
         `without` (K,) bars keys from being taken, unless it bars all of them.
         """
         size = self.atlas.size
-        target = figure_of(landmarks, size)
+        target = self._calmed(figure_of(landmarks, size))
         self._choose(target, None if without is None or without.all() else without)
         self._order = _reordered(self._order, _depths(target))
         canvas = np.zeros((size, size, 4), np.uint8)
@@ -78,6 +83,13 @@ class Poser:
                 rows, columns, pixels = layer
                 _lay(canvas[rows, columns], pixels)
         return straight(canvas)
+
+    def _calmed(self, target: Figure) -> Figure:
+        """The target with a torso length that does not tremble with the guess of its depths: limbs are as thick."""
+        if self._unit is None or not 1 / GROWN < target.unit / self._unit < GROWN:
+            self._unit = target.unit
+        self._unit += (target.unit - self._unit) / CALM
+        return Figure(target.spots, self._unit)
 
     def _layer(self, number: int, target: Figure) -> tuple[slice, slice, NDArray[np.uint8]] | None:
         """One part in the target's pose, while its limb changes keys a mixture of both."""
@@ -112,6 +124,13 @@ class Poser:
             chosen.append(_kept_or_changed(self._playing[limb] if self._playing else None, np.asarray(cost)))
             torso = chosen[TORSO].key
         self._playing = chosen
+
+
+def _beyond_ordinary(faults: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(K, 6): a head always lies over something, its hair over the shoulders; what is more than usual is a fault."""
+    faults = faults.copy()
+    faults[:, HEAD_LIMB] = np.maximum(faults[:, HEAD_LIMB] - np.quantile(faults[:, HEAD_LIMB], ORDINARY), 0)
+    return faults
 
 
 def _kept_or_changed(playing: _Playing | None, cost: NDArray[np.floating]) -> _Playing:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -17,8 +18,8 @@ from engines.atlas.keys import figure_of, spread
 from engines.atlas.layers import HEAD, HEAD_LIMB, PARTS, body_units, closeness, places
 from engines.atlas.learning import Room, bundled, learned_atlas, worth
 from engines.atlas.packing import INDEX, packed
-from engines.atlas.posing import FADE, Poser, _depths, _kept_or_changed, _Playing, _reordered
-from engines.atlas.warping import _bone_transform, _origins, trunk_transform
+from engines.atlas.posing import FADE, Poser, _beyond_ordinary, _depths, _kept_or_changed, _Playing, _reordered
+from engines.atlas.warping import Figure, _bone_transform, _origins, trunk_transform
 from engines.backends import open_engine
 from engines.bundle import Bundle, made_bundle, open_bundle, write_bundle
 from engines.errors import BundleError, VideoError
@@ -286,6 +287,60 @@ def test_an_arm_that_turned_about_takes_nothing_of_the_trunk_with_it() -> None:
 def test_a_limb_keeps_its_key_until_another_is_clearly_better(better: float, changes: bool) -> None:
     playing = _kept_or_changed(_Playing(0), np.array([1.0, better]))
     assert (playing.key, playing.before) == ((1, 0) if changes else (0, None))
+
+
+def test_a_head_takes_the_key_that_looks_where_the_dancer_looks() -> None:
+    first = small_atlas().keys[0]
+    unit = float(torso_length(first.landmarks[:, :2]))
+
+    def looking(aside: float) -> np.ndarray:
+        landmarks = first.landmarks.copy()
+        landmarks[Joint.NOSE, 0] += aside * unit
+        return landmarks
+
+    atlas = replace(small_atlas(), keys=tuple(replace(first, landmarks=looking(aside)) for aside in (-0.03, 0.03)))
+    poser = Poser(atlas)
+    for aside, key in ((-0.03, 0), (0.03, 1)):
+        poser.posed(looking(aside))
+        assert poser._playing[HEAD_LIMB].key == key
+
+
+def test_what_every_head_lies_over_is_no_fault_of_one() -> None:
+    faults = np.full((8, 6), 1.0, np.float32)
+    faults[0, HEAD_LIMB], faults[1, HEAD_LIMB] = 0, 3
+    told = _beyond_ordinary(faults)
+    assert told[:, HEAD_LIMB].tolist() == [0, 2, 0, 0, 0, 0, 0, 0]
+    assert np.array_equal(np.delete(told, HEAD_LIMB, axis=1), np.delete(faults, HEAD_LIMB, axis=1))
+
+
+def test_limbs_are_as_thick_from_picture_to_picture() -> None:
+    poser, still = Poser(small_atlas()), figure_of(dancing(1)[0], SIZE)
+    units = np.array([poser._calmed(Figure(still.spots, still.unit * (1 + 0.05 * (-1) ** n))).unit for n in range(20)])
+    assert np.abs(np.diff(units[1:])).max() < 0.02 * still.unit
+    assert units[-1] == pytest.approx(still.unit, rel=0.03)
+
+
+def test_somebody_of_another_size_is_that_size_at_once() -> None:
+    poser, body = Poser(small_atlas()), figure_of(dancing(1)[0], SIZE)
+    poser._calmed(body)
+    assert poser._calmed(Figure(body.spots, 1.5 * body.unit)).unit == pytest.approx(1.5 * body.unit)
+    poser.reset()
+    assert poser._calmed(Figure(body.spots, 1.4 * body.unit)).unit == pytest.approx(1.4 * body.unit)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(arrays(np.float32, (33, 4), elements=st.one_of(WILD, st.floats(-2, 3, width=32))), min_size=2, max_size=5)
+)
+def test_any_dance_gives_figures_and_wakes_up_from_it(danced: list[np.ndarray]) -> None:
+    poser, then = Poser(small_atlas()), dancing(1)[0]
+    for landmarks in danced:
+        assert poser.posed(landmarks).shape == (SIZE, SIZE, 4)
+        assert poser._unit is not None
+        assert 0 < poser._unit < SIZE
+    for _ in range(30):
+        poser.posed(then)
+    assert poser._unit == pytest.approx(figure_of(then, SIZE).unit, rel=0.01)
 
 
 def test_parts_at_almost_one_depth_are_not_painted_in_turns() -> None:
