@@ -4,9 +4,11 @@ Each imports what it needs when it is called: the parser of the whole command li
 """
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from engines.arguments import command, frames, knob, moments, names, place, seconds, share, size
+from engines.errors import BadInput
 
 
 def demo(args: argparse.Namespace) -> int:
@@ -51,6 +53,8 @@ def render(args: argparse.Namespace) -> int:
     from live.stills import are_stills, render_stills
 
     if are_stills(open_bundle(args.bundle), args.source, args.out):
+        films_alone = {"--part": args.part != (0.0, None), "--size": args.size, "--side-by-side": args.side_by_side}
+        _leave_away({**films_alone, "--at": args.at, "--look": args.look})
         written = render_stills(
             args.bundle,
             Path(args.source),
@@ -86,6 +90,14 @@ def render(args: argparse.Namespace) -> int:
         behind=args.behind,
     )
     return 0
+
+
+def _leave_away(films_alone: Mapping[str, object]) -> None:
+    if given := [name for name, value in films_alone.items() if value]:
+        raise BadInput(
+            f"{', '.join(given)}: for films alone; a picture is written as large and whole as the bundle makes it, so "
+            "leave that away, or choose an --out that ends in .mp4"
+        )
 
 
 def continue_(args: argparse.Namespace) -> int:

@@ -64,6 +64,16 @@ def test_a_picture_becomes_a_picture(tmp_path: Path) -> None:
     assert np.abs(_read(tmp_path / "o.png")[5, 5].astype(int) - (55, 195, 225)).max() <= 1
 
 
+def test_what_only_films_can_have_is_not_left_away_in_silence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle, photo = _bundle(tmp_path / "negative", True), _picture(tmp_path / "in.png")
+    asked = ["render", "--bundle", str(bundle), "--source", str(photo), "--out", str(tmp_path / "o.png")]
+    assert understudy.main([*asked, "--side-by-side", "--at", "1"]) != 0
+    assert "--side-by-side, --at: for films alone" in capsys.readouterr().err
+    assert not (tmp_path / "o.png").exists()
+
+
 def test_a_folder_of_pictures_becomes_a_folder(tmp_path: Path) -> None:
     bundle = _bundle(tmp_path / "negative", True)
     for k in range(3):
