@@ -31,8 +31,8 @@ DANCER_S = 60.0
 """The built-in dancer never ends; this much of it is rendered when nobody says how much."""
 DANCER_FPS = 30.0
 SMOOTHING, HELD_SMOOTHING = 0.5, 0.25
-"""As on stage, and where the flow has taken the tremble away: flicker 1.24 and 1.21, error in the figure 20.2 and 19.7
-(board_freestyle on its own atlas at 256; at 512 1.79 and 1.73, 20.9 and 20.5)."""
+"""Where nothing else steadies, and where the flow has taken the tremble away: flicker 1.24 and 1.21, figure's error
+20.2 and 19.7 (board_freestyle on its own atlas at 256; at 512 1.79 and 1.73, 20.9 and 20.5)."""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
+from engines.pose.clinging import Clinging
 from engines.pose.tracker import Tracked
 from live.attract import Attract
 from live.control.parameters import Controls
@@ -46,6 +48,7 @@ class Tracking:
         self._opened, self._frames, self._out, self._gauges = opened, frames, out, gauges
         self._read_controls, self._attract, self._is_wanted = read_controls, attract or Attract(), is_wanted
         self._tracker: TracksPeople | None = None
+        self._clinging = Clinging()
         self._seen = 0
         self._last: Captured | None = None
 
@@ -96,7 +99,10 @@ class Tracking:
             return Tracked(captured.landmarks, None, captured.captured_s)
         if self._tracker is None:  # a motion needs no pose model, so it is opened when it is first needed
             self._tracker = self._opened()
-        return self._tracker.track(covered(captured.frame, controls), captured.captured_s)
+        frame = covered(captured.frame, controls)
+        tracked = self._tracker.track(frame, captured.captured_s)
+        held = self._clinging(frame, tracked.landmarks, captured.captured_s, controls.hold)
+        return replace(tracked, landmarks=held)
 
     def close(self) -> None:
         if self._tracker:

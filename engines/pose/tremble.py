@@ -21,6 +21,7 @@ HELD, HELD_DEPTH = 8.0, 3.0
 DOUBTED = 0.07
 """Torso lengths between both words at which the flow is believed by 1/e only: it saw what hid the joint."""
 _AROUND = np.array([(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)], np.float32) * 2.5
+_BESIDE = _AROUND[:3]
 _WINDOW, _LEVELS = (15, 15), 3
 _STOP = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 10, 0.03)
 
@@ -50,20 +51,34 @@ def shift(before: Gray, now: Gray, landmarks_before: Landmarks, landmarks: Landm
     return np.where(np.isnan(there), back, np.where(np.isnan(back), there, (there + back) / 2))
 
 
+def shift_at_once(before: Gray, now: Gray, landmarks_before: Landmarks) -> NDArray[np.float32]:
+    """(33, 2): as `shift`, forwards only and from three points a landmark, all found again: in a fifth of the time."""
+    moved, inside = _flows(before, now, landmarks_before, _BESIDE)
+    found = np.asarray(inside.all(axis=1))
+    return np.where(found[:, None], np.median(moved, axis=1), np.nan).astype(np.float32)
+
+
 def _flow(first: Gray, second: Gray, landmarks: Landmarks) -> NDArray[np.float32]:
     """(33, 2) in 0..1, the median of the points around each landmark that were found again."""
-    extent = np.array(first.shape[::-1], np.float32)
-    start = (np.nan_to_num(landmarks[:, None, :2], nan=-1.0).clip(-1, 2) * extent - 0.5 + _AROUND).astype(np.float32)
-    points = start.reshape(-1, 1, 2)
-    end, seen, _ = cv2.calcOpticalFlowPyrLK(
-        first, second, points, np.zeros_like(points), winSize=_WINDOW, maxLevel=_LEVELS, criteria=_STOP
-    )
-    moved = (end.reshape(start.shape) - start) / extent
-    inside = np.asarray(((start >= 0) & (start < extent)).all(axis=-1) & (seen.reshape(start.shape[:2]) > 0))
+    moved, inside = _flows(first, second, landmarks, _AROUND)
     medians = np.full((len(landmarks), 2), np.nan, np.float32)
     for j in np.flatnonzero(inside.sum(axis=1) >= 3):
         medians[j] = np.median(moved[j, inside[j]], axis=0)
     return medians
+
+
+def _flows(
+    first: Gray, second: Gray, landmarks: Landmarks, around: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """How far the points `around` (n, 2, in pixels) each landmark moved, (33, n, 2) in 0..1, and which were found."""
+    extent = np.array(first.shape[::-1], np.float32)
+    start = (np.nan_to_num(landmarks[:, None, :2], nan=-1.0).clip(-1, 2) * extent - 0.5 + around).astype(np.float32)
+    points = start.reshape(-1, 1, 2)
+    end, seen, _ = cv2.calcOpticalFlowPyrLK(
+        first, second, points, np.zeros_like(points), winSize=_WINDOW, maxLevel=_LEVELS, criteria=_STOP
+    )
+    inside = np.asarray(((start >= 0) & (start < extent)).all(axis=-1) & (seen.reshape(start.shape[:2]) > 0))
+    return ((end.reshape(start.shape) - start) / extent).astype(np.float32), inside
 
 
 def without_tremble(landmarks: NDArray[np.float32], moved: NDArray[np.float32]) -> NDArray[np.float32]:

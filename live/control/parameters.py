@@ -115,8 +115,14 @@ class Controls:
     smoothing: float = _control(
         "slider",
         "/pose/smoothing",
-        0.5,
+        0.25,
         "steadiness of the pose: 0 raw, 1 very smooth and a little late",
+    )
+    hold: float = _control(
+        "slider",
+        "/pose/hold",
+        1.0,
+        "how much a pose in the camera's picture is held to how that picture moves: steady without being late",
     )
     retarget: float = _control(
         "slider",
