@@ -92,13 +92,21 @@ def test_a_real_color_surprises_least_where_it_is_held_for_likely() -> None:
 
 
 def test_a_rare_color_counts_more() -> None:
+    """Knowing the right half of a picture pays more than knowing the left one once the color there is rare."""
     net = _knowing()
+    far = int(net.colors.norm(dim=1).argmax())
     color = torch.zeros(1, 2, 4, 8)
-    color[:, 0, :, 4:] = 60 / RANGE
-    red = (net.colors * RANGE - torch.tensor([60.0, 0.0])).norm(dim=1).argmin()
-    knows_gray, knows_red = (torch.zeros(1, COLORS, 1, 2) for _ in range(2))
-    knows_gray[:, 0, :, 0] = knows_red[:, red, :, 1] = 4.0
-    assert net.surprise(knows_red, color) < net.surprise(knows_gray, color) - 0.2
+    color[..., 4:] = net.colors[far].view(2, 1, 1)
+    knows_left, knows_right = (torch.zeros(1, COLORS, 1, 2) for _ in range(2))
+    knows_left[:, 0, :, 0] = knows_right[:, far, :, 1] = 4.0
+
+    def gain() -> float:
+        return float(net.surprise(knows_left, color) - net.surprise(knows_right, color))
+
+    net.rarity.fill_(1.0)
+    alike = gain()
+    net.rarity[far] = 5.0
+    assert gain() > alike + 0.5
 
 
 def test_it_halves_its_surprise_on_one_batch_in_seconds(pairs: Path) -> None:
