@@ -12,7 +12,7 @@ from engines.atlas.layers import DEPTH, PELVIS, body_units, places
 from engines.atlas.warping import Cut, Figure
 from engines.pose.landmarks import Landmarks
 
-KEYS = 96
+KEYS = 80
 TWINS = 0.15  # of a torso length: two poses nearer than this on the average show the same
 _MARGIN = 0.5  # torso lengths around the landmarks that belong to the figure at most
 
