@@ -17,9 +17,12 @@ def test_a_clip_is_learned_and_then_on_stage(tmp_path: Path, capsys: pytest.Capt
     out, film = tmp_path / "dancer", tmp_path / "show.mp4"
     command = ["learn", str(footage(CLIP)), "--out", str(out), "--minutes", "0.05", "--size", "64", *SMALL]
     assert understudy.main([*command, "--headless", "--seconds", "3", "--source", "dancer", "--record", str(film)]) == 0
-    assert open_bundle(out).manifest.method == "pix2pix"
+    told = capsys.readouterr()
+    # Three seconds are one step on a slow machine, and the untrained one may stand as well: it says which one it keeps.
+    is_cut = "only cut from the clip, since it stands better" in told.err
+    assert open_bundle(out).manifest.method == ("atlas" if is_cut else "pix2pix")
     assert film.stat().st_size > 1000
-    assert "dancer on openvino" in capsys.readouterr().out
+    assert ("dancer on atlas" if is_cut else "dancer on openvino") in told.out
 
 
 @pytest.mark.slow
