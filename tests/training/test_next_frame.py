@@ -317,6 +317,19 @@ def test_the_bundle_says_what_goes_on(exported: Path) -> None:
     assert bundle.plate is not None
 
 
+def test_what_the_bundle_says_of_itself_is_what_it_plays(run: Path, exported: Path) -> None:
+    generator, frames = _trained(run).generator, drifting(48, SIZE, 1.0)
+    errors = []
+    for i in (i for i in range(2, 46) if i + 2 >= 36):
+        both = torch.from_numpy(np.concatenate([frames[i - 2], frames[i]], axis=2)).permute(2, 0, 1)[None].float()
+        with torch.no_grad():
+            made = ((generator(both / 127.5 - 1)[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).numpy()
+        errors.append(np.abs(made - frames[i + 2]).mean())
+    told = open_bundle(exported).manifest.metrics
+    assert told["next_l1"] == pytest.approx(np.mean(errors), abs=0.1)
+    assert abs(told["next_l1"] - told["copy_last_l1"]) > 1  # which a film that stands still would have
+
+
 def test_it_is_evaluated_beside_copying_the_last_frame(
     run: Path, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
